@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test lint format lock clean
+
+PYTHON ?= python3
+PORT ?= 3000
+UI ?= 1
+BIN := .venv/bin
+export DAGSTER_HOME := $(CURDIR)
+
+help: ## Show what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/ready ## Install everything, pinned, into .venv
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "fullstory_assets needs Python 3.10 to 3.13; choose one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+demo: .venv/ready ## Load a day of made-up events into data/demo, then show the UI (UI=0: do not)
+	@$(BIN)/fullstory-assets demo --port $(PORT) $(if $(filter 0,$(UI)),--no-ui)
+
+dev: .venv/ready ## Run Dagster with your fullstory.yaml
+	@$(BIN)/fullstory-assets dev --port $(PORT)
+
+test: .venv/ready ## Run all tests
+	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
+
+lint: .venv/ready ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright
+
+format: .venv/ready ## Mend style and format where a tool can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.10 --all-extras --group dev \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
+
+clean: ## Remove .venv, caches, and the demo's data (not yours)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage* data/demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Warehouses that hold the events table."""
