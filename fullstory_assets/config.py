@@ -1,0 +1,280 @@
+"""The settings: which organizations to export, where files are stored, and which warehouse is loaded.
+
+`config_file` reads them from `fullstory.yaml`; `build` makes Dagster definitions from them. The descriptions of the
+fields are the documentation users read (`settings_table`). A settings object never holds a secret, only the names of
+the environment variables that do. Nothing here opens files, reads the process's environment or asks the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from fullstory_assets.config_targets import LocalStorageSettings, StorageSettings, WarehouseSettings
+from fullstory_assets.config_values import (
+    SANDBOX,
+    ApiUrl,
+    Duration,
+    Header,
+    HeaderName,
+    OrganizationName,
+    Origin,
+    SecretHeader,
+    Section,
+    SegmentId,
+    SqlName,
+    UtcTime,
+    VariableName,
+    WindowLength,
+    format_duration,
+    is_api_key,
+    is_header_text,
+)
+from fullstory_assets.errors import MissingSecret
+from fullstory_assets.windows import EVERY, WindowGrid
+
+_HOUR = timedelta(hours=1)
+_NO_SOURCE = "the sandbox"
+
+
+def api_url_for_key(key: str) -> str:
+    """Return the address of the API for an API key: that of the data centre its tag names, else the general one.
+
+    Keys made since August 2022 begin with the tag of their data centre, such as `na1.` or `eu1.`
+    (https://developer.fullstory.com/server/v1/getting-started).
+    """
+    return "https://api.eu1.fullstory.com" if key.startswith("eu1.") else "https://api.fullstory.com"
+
+
+class Organization(Section):
+    """One FullStory organization and how its events are exported."""
+
+    name: OrganizationName = Field(
+        description="Your name for it: folder in storage, `OrgId` in the table, name in Dagster. Letters, digits, `_` "
+        "and `-`, at most 63; two names may not differ only in case or in `-` and `_`.",
+    )
+    api_key_env: VariableName = Field(
+        default="FULLSTORY_API_KEY",
+        description="Environment variable that holds the API key (level Architect or Admin). Never the key itself.",
+    )
+    api_url: ApiUrl | None = Field(
+        default=None,
+        description="Address of the API; https only. Unset: the one of the key's data centre. "
+        f"`{SANDBOX}` is the built-in fake FullStory.",
+    )
+    segment: SegmentId = Field(
+        default="everyone",
+        description="Id of the segment to export: the last part of the segment's address in FullStory. "
+        "`everyone` is all users.",
+    )
+    every: WindowLength = Field(
+        default=_HOUR, description=f"Length of a window, exported and loaded as one: {', '.join(EVERY)}."
+    )
+    start: UtcTime = Field(
+        description="First window to export, such as `2026-01-01` or `2026-01-01T04:00Z`; UTC unless it has an offset. "
+        "A multiple of `every` after midnight UTC.",
+    )
+    lag: Duration = Field(
+        default=24 * _HOUR,
+        description="How long after its end a window may be exported, at least 1h. FullStory still changes values "
+        "within the first 24 hours; with a shorter lag, set `settle`.",
+    )
+    settle: Duration | None = Field(
+        default=None,
+        description="How long after its end a window that was loaded earlier is exported and replaced once more; "
+        "longer than `lag`. Unset: never.",
+    )
+    table: SqlName | None = Field(
+        default=None, description="Table for this organization's events. Unset: the warehouse's `table`, shared by all."
+    )
+    headers: Mapping[HeaderName, Header] = Field(
+        default_factory=dict,
+        description="More HTTP headers for FullStory's API, for a gateway on the way: `Name: text`, or "
+        "`Name: {env: VARIABLE}` for a secret.",
+    )
+
+    @field_validator("start")
+    @classmethod
+    def _on_the_grid(cls, start: datetime, info: ValidationInfo) -> datetime:
+        if "every" in info.data:
+            WindowGrid(start, info.data["every"], _HOUR)
+        return start
+
+    @field_validator("lag")
+    @classmethod
+    def _long_enough(cls, lag: timedelta) -> timedelta:
+        if lag < _HOUR:
+            raise ValueError(f"{format_duration(lag)} is too short; at least 1h")
+        return lag
+
+    @field_validator("settle")
+    @classmethod
+    def _after_lag(cls, settle: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        lag = info.data.get("lag")
+        if settle is not None and lag is not None and settle <= lag:
+            raise ValueError(f"{format_duration(settle)} must be longer than lag ({format_duration(lag)})")
+        return settle
+
+    @field_validator("headers")
+    @classmethod
+    def _headers_differ(cls, headers: Mapping[str, Header]) -> Mapping[str, Header]:
+        if len({name.lower() for name in headers}) < len(headers):
+            raise ValueError("a header is given twice; case does not count in their names")
+        return headers
+
+    @property
+    def identifier(self) -> str:
+        """Its name as Dagster takes names: letters, digits and `_`; still unlike that of any other organization."""
+        return self.name.replace("-", "_")
+
+    @property
+    def grid(self) -> WindowGrid:
+        """Its windows."""
+        return WindowGrid(self.start, self.every, self.lag)
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether its API is the built-in fake FullStory in this process."""
+        return self.api_url == SANDBOX
+
+    def api_key(self, environ: Mapping[str, str]) -> str:
+        """Return the API key; the sandbox's is made from the name and needs no variable.
+
+        Raises:
+            MissingSecret: The variable is not set, or holds something that cannot be a key.
+        """
+        if self.uses_sandbox:
+            return f"{SANDBOX}.{self.name}"
+        key = self._secret(environ, self.api_key_env)
+        if not is_api_key(key):
+            raise MissingSecret(
+                f"{self.name}: environment variable {self.api_key_env} holds characters that no key has.",
+                remedy="Set it to the key alone, without `Basic`, quotes, blanks or a line break.",
+            )
+        return key
+
+    def http_headers(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return `headers` with the values of secret ones filled in.
+
+        Raises:
+            MissingSecret: A variable is not set, or its text cannot be sent as a header.
+        """
+        return {name: self._header(environ, header) for name, header in self.headers.items()}
+
+    def _header(self, environ: Mapping[str, str], header: str | SecretHeader) -> str:
+        if isinstance(header, str):
+            return header
+        value = self._secret(environ, header.env)
+        if not is_header_text(value):
+            raise MissingSecret(
+                f"{self.name}: environment variable {header.env} cannot be sent as an HTTP header.",
+                remedy="Set it to one line of ASCII text without blanks around it.",
+            )
+        return value
+
+    def _secret(self, environ: Mapping[str, str], variable: str) -> str:
+        value = environ.get(variable, "")
+        if not value.strip():
+            state = "is empty" if variable in environ else "is not set"
+            raise MissingSecret(
+                f"{self.name}: environment variable {variable} {state}.",
+                remedy=f"Set it where Dagster runs, or put the line {variable}=... into .env beside fullstory.yaml.",
+            )
+        return value
+
+
+class Settings(Section):
+    """Everything in `fullstory.yaml`."""
+
+    organizations: tuple[Organization, ...] = Field(description="The FullStory organizations to export; at least one.")
+    storage: StorageSettings = Field(
+        default={"kind": "local"}, validate_default=True, description="Where landed and staged files are kept."
+    )
+    warehouse: WarehouseSettings = Field(
+        default={"kind": "duckdb"}, validate_default=True, description="Which database is loaded."
+    )
+    _source: str = PrivateAttr("the configuration")
+
+    @field_validator("organizations", mode="wrap")
+    @classmethod
+    def _names_differ(cls, value: object, handler: ValidatorFunctionWrapHandler) -> tuple[Organization, ...]:
+        # Around the checks of each organization, not after them, so that neither hides what the other finds.
+        clashes = _name_clashes(value) if isinstance(value, (list, tuple)) else []
+        try:
+            organizations = handler(value)
+        except ValidationError as error:
+            found = [
+                InitErrorDetails(type=each["type"], loc=each["loc"], input=each["input"], ctx=each.get("ctx", {}))
+                for each in error.errors()
+            ]
+            raise ValidationError.from_exception_data(cls.__name__, [*found, *clashes]) from None
+        if clashes:
+            raise ValidationError.from_exception_data(cls.__name__, clashes)
+        if not organizations:
+            raise ValueError("at least one organization is needed")
+        return organizations
+
+    @field_validator("warehouse")
+    @classmethod
+    def _paths_differ(cls, warehouse: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:
+        storage = info.data.get("storage")
+        if isinstance(storage, LocalStorageSettings) and warehouse.path in (storage.path, *storage.path.parents):
+            raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")
+        return warehouse
+
+    @property
+    def source(self) -> str:
+        """Where the settings come from, as messages call it: the file's path, or `the sandbox`."""
+        return self._source
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a configuration, and not only the sandbox that stands in for one."""
+        return self._source != _NO_SOURCE
+
+    def table_of(self, organization: Organization) -> str:
+        """Return the name of the table that `organization` is loaded into."""
+        return organization.table or self.warehouse.table
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Take the source from the validation context."""
+        if isinstance(context, Origin):
+            self._source = context.source
+
+
+def _name_clashes(organizations: Sequence[object]) -> list[InitErrorDetails]:
+    seen: dict[str, int] = {}
+    clashes: list[InitErrorDetails] = []
+    for index, each in enumerate(organizations):
+        name = each.get("name") if isinstance(each, Mapping) else getattr(each, "name", None)
+        if not isinstance(name, str):
+            continue
+        # Names in Dagster have no `-`, and folders on some systems no case.
+        other = seen.setdefault(name.lower().replace("-", "_"), index)
+        if other != index:
+            text = "is the same name as that of organizations[{other}]; case, `-` and `_` make no difference"
+            error = PydanticCustomError("name_clash", text, {"other": other})
+            clashes.append(InitErrorDetails(type=error, loc=(index, "name"), input=name))
+    return clashes
+
+
+SANDBOX_START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""First window of the sandbox's organization. Fixed: one that moved with the clock would drop old partitions, and what
+Dagster knows of them, at each load."""
+
+
+def sandbox_settings(cwd: Path) -> Settings:
+    """Return the settings in force without a configuration: an organization of made-up events, files in `data/demo`."""
+    return Settings.model_validate(
+        {
+            "organizations": [{"name": "demo", "api_url": SANDBOX, "start": SANDBOX_START, "lag": "1h"}],
+            "storage": {"kind": "local", "path": "data/demo/events"},
+            "warehouse": {"kind": "duckdb", "path": "data/demo/fullstory.duckdb"},
+        },
+        context=Origin(folder=cwd, source=_NO_SOURCE),
+    )

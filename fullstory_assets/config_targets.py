@@ -1,0 +1,59 @@
+"""The sections `storage` and `warehouse` of the configuration: where files are kept, and which database is loaded.
+
+Each kind is a class, told apart by its `kind`; a new one is a class here and its name in `StorageSettings` or
+`WarehouseSettings`. How the places are reached is the business of `storage` and `warehouses`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from fullstory_assets.config_values import LocalPath, Section, SqlName
+
+_DUCKDB_OWN = ("information_schema", "pg_catalog", "system", "temp")
+
+
+class LocalStorageSettings(Section):
+    """Files in a folder of this machine."""
+
+    kind: Literal["local"] = Field(default="local", description="A folder on this machine.")
+    path: LocalPath = Field(
+        default=Path("data/events"),
+        validate_default=True,
+        description="Folder for landed and staged files. A relative path starts at the configuration file's folder.",
+    )
+
+
+class DuckDBSettings(Section):
+    """A DuckDB database file."""
+
+    kind: Literal["duckdb"] = Field(default="duckdb", description="A DuckDB database file on this machine.")
+    path: LocalPath = Field(
+        default=Path("data/fullstory.duckdb"),
+        validate_default=True,
+        description="The database file. A relative path starts at the configuration file's folder.",
+    )
+    db_schema: SqlName = Field(default="main", alias="schema", description="Schema that holds the tables.")
+    table: SqlName = Field(
+        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    )
+
+    @field_validator("db_schema")
+    @classmethod
+    def _unlike_the_database(cls, db_schema: str, info: ValidationInfo) -> str:
+        # DuckDB calls a database by its file's name up to the first dot, and then refuses `name.table` as ambiguous
+        # (https://duckdb.org/docs/stable/sql/statements/attach).
+        database = info.data["path"].name.split(".")[0] if "path" in info.data else ""
+        if db_schema.lower() in {database.lower(), *_DUCKDB_OWN} - {"main"}:
+            raise ValueError(f"{db_schema} is the database's own name or one of DuckDB's; choose another")
+        return db_schema
+
+
+StorageSettings = Annotated[LocalStorageSettings, Field(discriminator="kind")]
+"""Where landed and staged files are kept; told apart by `kind`."""
+
+WarehouseSettings = Annotated[DuckDBSettings, Field(discriminator="kind")]
+"""Which database is loaded; told apart by `kind`."""
