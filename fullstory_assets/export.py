@@ -1,0 +1,298 @@
+"""From a window to its landed file: start or resume an export, wait for it, download it, land it.
+
+The operation's id is saved beside the landed file before the first look at it, so that a run that dies while it waits
+is followed by one that waits for the same export instead of paying for a new one. The record is closed (`finish`) once
+the window is loaded; until then the same window is the same export. What is in the file is `transform`'s business.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from fullstory_assets.answers import Operation
+from fullstory_assets.client import FullStoryClient
+from fullstory_assets.download import LinkExpired
+from fullstory_assets.errors import (
+    ApiError,
+    ExportCancelled,
+    ExportError,
+    ExportFailed,
+    ExportTimeout,
+    FullStoryAssetsError,
+    StorageError,
+)
+from fullstory_assets.retry import wait_on
+from fullstory_assets.storage.base import Storage
+from fullstory_assets.windows import ObjectKeys
+
+RESUME_FOR = timedelta(hours=24)
+"""How long after its start an export is resumed. FullStory keeps exports for about a week, but the older one is, the
+more late events it lacks."""
+
+_GONE_STATUSES = (404, 410)
+
+_logger = logging.getLogger(__name__)
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """What is kept of an export in storage, at `ObjectKeys.export`.
+
+    Args:
+        operation_id: FullStory's operation.
+        segment: The segment it was made of.
+        created_at: When it was started; events that reach FullStory later are not in it.
+        state: `pending` until the file has landed, `landed` until its rows are loaded, then `done`.
+        search_export_id: FullStory's export, once it is complete.
+        bytes: Size of the landed file.
+        landed_at: When the file landed.
+    """
+
+    operation_id: Annotated[str, msgspec.Meta(min_length=1)]
+    segment: str
+    created_at: _Moment
+    state: Literal["pending", "landed", "done"] = "pending"
+    search_export_id: str | None = None
+    bytes: int | None = None
+    landed_at: _Moment | None = None
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A landed file.
+
+    Args:
+        record: The export it comes from.
+        key: Where it lies in storage.
+        bytes: Its size.
+        seconds: From the start of this run's work on the window to the landed file.
+        resumed: Whether the export was started by an earlier run.
+    """
+
+    record: ExportRecord
+    key: str
+    bytes: int
+    seconds: float
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Polling:
+    """How an export is waited for. FullStory recommends nothing; exports take from seconds to about an hour.
+
+    Args:
+        first: Seconds between the first look and the second.
+        growth: Factor from one pause to the next.
+        longest: Seconds of the longest pause.
+        deadline: When to stop waiting, counted from the first look of this run.
+    """
+
+    first: float = 1.0
+    growth: float = 1.5
+    longest: float = 30.0
+    deadline: timedelta = timedelta(hours=4)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Lands windows of one organization; may be shared by threads.
+
+    Args:
+        client: Access to the organization; its waits should end with `stop` as well (`wait_on`).
+        storage: Where files land.
+        segment: Id of the segment to export.
+        stop: When set, waiting ends, and what is under way is cancelled.
+        polling: How an export is waited for.
+        folder: Where files are downloaded to; the system's temporary folder by default.
+        now: The clock.
+    """
+
+    client: FullStoryClient
+    storage: Storage
+    _: KW_ONLY
+    segment: str
+    stop: threading.Event
+    polling: Polling = Polling()
+    folder: Path | None = None
+    now: Callable[[], datetime] = _utc_now
+
+    def land(self, keys: ObjectKeys, *, not_before: datetime | None = None) -> Landed:
+        """Land the window's file, resuming the export of an earlier run that did not finish the window.
+
+        Args:
+            keys: The window and where its files lie.
+            not_before: An export started earlier is not resumed: it lacks late events that are wanted.
+
+        Raises:
+            ExportFailed: FullStory gave up; the next try makes a new export.
+            ExportTimeout: The export took longer than the deadline; the next try goes on waiting for it.
+            ExportCancelled: `stop` was set.
+            ApiError: FullStory refused.
+            ConnectionFailed: No usable answer.
+            StorageError: The storage, or the local folder, refused.
+        """
+        began = self.now()
+        self._wait(0)
+        record = self._resumable(keys, not_before)
+        if record is not None:
+            try:
+                return self._follow(keys, record, began, resumed=True)
+            except (ApiError, LinkExpired, _Gone) as error:
+                if not _is_gone(error):
+                    raise
+                _logger.info(
+                    "%s %s: export %s is gone, a new one is made: %s", keys.org, keys.window, record.operation_id, error
+                )
+        return self._follow(keys, self._create(keys), began, resumed=False)
+
+    def finish(self, keys: ObjectKeys) -> None:
+        """Note that the window is loaded: materializing it again makes a new export."""
+        record = read_record(self.storage, keys)
+        if record is not None:
+            self._save(keys, replace(record, state="done"))
+
+    def forget(self, keys: ObjectKeys) -> None:
+        """Remove the record, because the export's file is of no use: the next try makes a new export."""
+        self.storage.delete(keys.export)
+
+    def _resumable(self, keys: ObjectKeys, not_before: datetime | None) -> ExportRecord | None:
+        record = read_record(self.storage, keys)
+        if record is None or record.state == "done" or record.segment != self.segment:
+            return None
+        oldest = max(filter(None, [self.now() - RESUME_FOR, not_before]))
+        return record if record.created_at >= oldest else None
+
+    def _create(self, keys: ObjectKeys) -> ExportRecord:
+        created_at = self.now()
+        operation_id = self.client.create_export(keys.window, segment=self.segment)
+        record = ExportRecord(operation_id, self.segment, created_at)
+        try:
+            self._save(keys, record)
+        except StorageError:
+            # Nobody would ever come back for it.
+            self._cancel(operation_id)
+            raise
+        return record
+
+    def _follow(self, keys: ObjectKeys, record: ExportRecord, began: datetime, *, resumed: bool) -> Landed:
+        search_export_id = self._finished(keys, record, resumed=resumed)
+        with _work_folder(self.folder) as folder:
+            file = folder / "export"
+            size = self.client.collect(search_export_id, file)
+            self.storage.write_file(keys.raw, file)
+        landed = replace(record, state="landed", search_export_id=search_export_id, bytes=size, landed_at=self.now())
+        self._save(keys, landed)
+        return Landed(landed, keys.raw, size, (self.now() - began).total_seconds(), resumed)
+
+    def _finished(self, keys: ObjectKeys, record: ExportRecord, *, resumed: bool) -> str:
+        """Wait for the export and return its search export's id."""
+        try:
+            operation = self._poll(keys, record.operation_id)
+        except ExportCancelled:
+            self._abandon(keys, record.operation_id)
+            raise
+        if operation.failed or operation.search_export_id is None:
+            self.forget(keys)
+            reason = operation.error or ("no reason given" if operation.failed else "it is complete without a result")
+            raise ExportFailed(f"FullStory gave up export {record.operation_id}: {reason.rstrip('.')}.")
+        if resumed and operation.expires and operation.expires <= self.now():
+            raise _Gone(f"FullStory kept it until {operation.expires:%Y-%m-%d %H:%M}Z.")
+        return operation.search_export_id
+
+    def _poll(self, keys: ObjectKeys, operation_id: str) -> Operation:
+        began = self.now()
+        pause = self.polling.first
+        expected = {"PENDING"}
+        while True:
+            operation = self.client.operation(operation_id)
+            if operation.finished or operation.failed:
+                return operation
+            if operation.state not in expected:
+                expected.add(operation.state)
+                _logger.warning(
+                    "%s %s: export %s is in state %r, which FullStory does not document; it counts as pending.",
+                    keys.org, keys.window, operation_id, operation.state,
+                )  # fmt: skip
+            waited = self.now() - began
+            if waited >= self.polling.deadline:
+                raise ExportTimeout(_unfinished(operation, waited))
+            self._wait(min(pause, (self.polling.deadline - waited).total_seconds()))
+            pause = min(pause * self.polling.growth, self.polling.longest)
+
+    def _abandon(self, keys: ObjectKeys, operation_id: str) -> None:
+        """Forget and cancel an export, as far as that can be done now."""
+        try:
+            # In this order: a cancelled export that is still on record would be waited for by the next run.
+            self.forget(keys)
+        except StorageError as error:
+            _logger.warning("%s %s: export %s stays on record: %s", keys.org, keys.window, operation_id, error)
+        else:
+            self._cancel(operation_id)
+
+    def _cancel(self, operation_id: str) -> None:
+        try:
+            self.client.cancel(operation_id)
+        except FullStoryAssetsError as error:
+            _logger.warning("Export %s could not be cancelled: %s", operation_id, error)
+
+    def _wait(self, seconds: float) -> None:
+        wait_on(self.stop)(seconds)
+
+    def _save(self, keys: ObjectKeys, record: ExportRecord) -> None:
+        self.storage.write_bytes(keys.export, msgspec.json.encode(record))
+
+
+def read_record(storage: Storage, keys: ObjectKeys) -> ExportRecord | None:
+    """Return the record of the window's export, `None` when there is none that can be read."""
+    data = storage.read_bytes(keys.export)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=ExportRecord)
+    except ValueError as error:
+        _logger.warning("%s cannot be read and is left aside: %s", storage.uri(keys.export), error)
+        return None
+
+
+class _Gone(ExportError):
+    """The export of an earlier run is no longer kept."""
+
+
+def _is_gone(error: FullStoryAssetsError) -> bool:
+    return isinstance(error, _Gone | LinkExpired) or (isinstance(error, ApiError) and error.status in _GONE_STATUSES)
+
+
+def _unfinished(operation: Operation, waited: timedelta) -> str:
+    progress = "" if operation.percent is None else f", {operation.percent} %"
+    minutes = waited.total_seconds() / 60
+    return f"Export {operation.id} was not finished after {minutes:.0f} minutes (state {operation.state}{progress})."
+
+
+@contextmanager
+def _work_folder(parent: Path | None) -> Iterator[Path]:
+    """Give a folder of this window's own: two runs may work on the same window."""
+    try:
+        if parent:
+            parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix="fullstory_assets_", dir=parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        where = parent or tempfile.gettempdir()
+        raise StorageError(f"Cannot make a work folder in {where}: {error.strerror}.") from error
+    with folder as path:
+        yield Path(path)
