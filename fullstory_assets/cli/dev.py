@@ -1,0 +1,69 @@
+"""`fullstory-assets dev`: Dagster's UI and daemon over the configuration that is found."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from fullstory_assets.errors import FullStoryAssetsError
+
+DEFAULT_PORT = 3000
+_HOST = "127.0.0.1"
+
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True, help="Port of the UI."
+)
+
+
+@click.command()
+@port_option
+def command(port: int) -> None:
+    """Serve Dagster's UI on 127.0.0.1 and run what it asks for."""
+    from fullstory_assets.config_file import load_settings
+
+    require_free_port(port)
+    settings = load_settings(os.environ, Path.cwd())
+    click.echo(f"Configuration: {settings.source}, {len(settings.organizations)} organizations.")
+    serve(port)
+
+
+def require_free_port(port: int) -> None:
+    """Raise an error that says what to do when something listens on `port` already.
+
+    Raises:
+        FullStoryAssetsError: The port is in use.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise FullStoryAssetsError(
+                f"Port {port} of {_HOST} cannot be used: {error.strerror}.",
+                remedy=f"Stop the program that listens there, or choose another port, such as PORT={port % 65535 + 1}.",
+            ) from None
+
+
+def serve(port: int) -> None:
+    """Become Dagster's own `dagster dev`; does not return.
+
+    It replaces this process, so that Ctrl-C and signals reach it as if it had been started by hand.
+    """
+    set_dagster_home()
+    click.echo(f"Dagster: http://{_HOST}:{port} (stop it with Ctrl-C)")
+    sys.stdout.flush()
+    arguments = ["-m", "dagster", "dev", "-m", "fullstory_assets.definitions", "-h", _HOST, "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell wanted
+
+
+def set_dagster_home() -> None:
+    """Let Dagster keep its history: beside `dagster.yaml` when there is one here, else in `data/dagster`."""
+    if os.environ.get("DAGSTER_HOME"):
+        return
+    home = Path.cwd() if Path("dagster.yaml").exists() else Path.cwd() / "data" / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)

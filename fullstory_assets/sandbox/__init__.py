@@ -1,0 +1,5 @@
+"""A fake FullStory API with made-up events, for tests, for the demo, and for trying things on.
+
+`app.py` is the API, `events.py` and `shop/` make the events up, `replay.py` serves records of your own instead, and
+`server.py` puts it all on a port. Any key `sandbox.<org>` is an account. Nothing here is used when you load real data.
+"""
