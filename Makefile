@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint format lock clean
+.PHONY: help setup demo dev test lint format docs lock clean
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -39,6 +39,9 @@ lint: .venv/ready ## Check style, format and types
 format: .venv/ready ## Mend style and format where a tool can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: .venv/ready ## Write the table of settings into the README anew
+	$(BIN)/python -m fullstory_assets.config_docs README.md
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.10 --all-extras --group dev \

@@ -19,9 +19,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from fullstory_assets.answers import Operation
 from fullstory_assets.client import FullStoryClient
-from fullstory_assets.download import LinkExpired
+from fullstory_assets.client.answers import Operation
+from fullstory_assets.client.download import LinkExpired
+from fullstory_assets.client.retry import wait_on
 from fullstory_assets.errors import (
     ApiError,
     ExportCancelled,
@@ -31,7 +32,6 @@ from fullstory_assets.errors import (
     FullStoryAssetsError,
     StorageError,
 )
-from fullstory_assets.retry import wait_on
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.windows import ObjectKeys
 

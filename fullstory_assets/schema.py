@@ -141,12 +141,12 @@ EVENTS = TableSchema((
     Column(
         CUSTOM_VARS,
         "json",
-        "Custom variables (user_*, evt_*, page_*), fields without a column, and values that do not fit their column, "
+        "Custom variables (`user_…`, `evt_…`, `page_…`), fields without a column, and values that do not fit their column, "
         "each under its own name with its exact value.",
         personal=True,
     ),
     Column("OrgId", "text", "Organization, by its `name` in the configuration."),
-    Column("EventId", "text", "Hash of the record and its ordinal among equal ones: unique within an hour's file and the same in each export of the same record."),
+    Column("EventId", "text", "Hash of the record and its ordinal among equal ones: unique within a window, and the same in each export of the same record."),
     Column("ExportedAt", "timestamp", "When the export was made that this row comes from."),
 ))  # fmt: skip
 """The loaded table: FullStory's fields, then ours."""

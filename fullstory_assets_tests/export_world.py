@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from fullstory_assets.client import FullStoryClient
+from fullstory_assets.client.retry import wait_on
 from fullstory_assets.errors import StorageError, Unauthorized
 from fullstory_assets.export import Exporter, ExportRecord, read_record
-from fullstory_assets.retry import wait_on
 from fullstory_assets.windows import ExportWindow, ObjectKeys
 from fullstory_assets_tests.scripted_api import as_sent
 

@@ -3,8 +3,8 @@ from datetime import datetime, timezone
 import httpx
 import pytest
 
-from fullstory_assets.answers import Account, Operation, Segment
 from fullstory_assets.client import FullStoryClient
+from fullstory_assets.client.answers import Account, Operation, Segment
 from fullstory_assets.errors import (
     ApiError,
     BadRequest,

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from fullstory_assets.config import Organization, Settings, api_url_for_key, sandbox_settings
-from fullstory_assets.config_docs import SECTIONS, settings_of, settings_table
+from fullstory_assets.config.docs import SECTIONS, settings_of, settings_table
 from fullstory_assets.errors import MissingSecret
 from fullstory_assets.windows import EVERY, WindowGrid
 
@@ -231,7 +231,7 @@ def test_every_setting_is_described_in_a_sentence():
 
 
 def test_reading_settings_loads_nothing_heavy():
-    code = "import fullstory_assets.config_file, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import fullstory_assets.config.file, sys; print(*{name.split('.')[0] for name in sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not set(found.stdout.split()) & {"dagster", "duckdb", "httpx", "pandas", "pyarrow"}

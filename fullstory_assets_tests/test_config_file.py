@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fullstory_assets.config import Settings, sandbox_settings
-from fullstory_assets.config_docs import EXAMPLE
-from fullstory_assets.config_file import load_settings
+from fullstory_assets.config import Settings, load_settings, sandbox_settings
+from fullstory_assets.config.docs import EXAMPLE
 from fullstory_assets.errors import ConfigError
 
 ACME = "organizations:\n  - name: acme\n    start: 2026-01-01\n"

@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fullstory_assets.answers import ResultLink
 from fullstory_assets.client import FullStoryClient
-from fullstory_assets.download import LinkExpired
+from fullstory_assets.client.answers import ResultLink
+from fullstory_assets.client.download import LinkExpired
+from fullstory_assets.client.retry import wait_on
 from fullstory_assets.errors import (
     BadRequest,
     ConnectionFailed,
@@ -17,7 +18,6 @@ from fullstory_assets.errors import (
     ServerError,
     StorageError,
 )
-from fullstory_assets.retry import wait_on
 from fullstory_assets_tests.file_server import CONTENT, FileServer, file_server
 from fullstory_assets_tests.scripted_api import (
     KEY,

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, timezone
 import httpx
 import pytest
 
+from fullstory_assets.client.retry import wait_on
 from fullstory_assets.errors import ExportCancelled, RateLimited
-from fullstory_assets.retry import wait_on
 from fullstory_assets_tests.scripted_api import ScriptedApi
 
 ME = httpx.Response(200, json={"orgId": "o-1", "role": "ARCHITECT", "email": "a@b.c"})

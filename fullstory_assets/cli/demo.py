@@ -61,7 +61,7 @@ _MORE = """Ask for more:
 @click.option("--ui/--no-ui", default=True, show_default=True, help="Serve Dagster's UI afterwards.")
 def command(port: int, *, ui: bool) -> None:
     """Load the last 24 complete hours of a made-up organization, then serve the UI."""
-    from fullstory_assets.config_file import load_settings
+    from fullstory_assets.config import load_settings
 
     if ui:
         require_free_port(port)

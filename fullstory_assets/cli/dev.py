@@ -23,7 +23,7 @@ port_option = click.option(
 @port_option
 def command(port: int) -> None:
     """Serve Dagster's UI on 127.0.0.1 and run what it asks for."""
-    from fullstory_assets.config_file import load_settings
+    from fullstory_assets.config import load_settings
 
     require_free_port(port)
     settings = load_settings(os.environ, Path.cwd())
@@ -56,7 +56,10 @@ def serve(port: int) -> None:
     set_dagster_home()
     click.echo(f"Dagster: http://{_HOST}:{port} (stop it with Ctrl-C)")
     sys.stdout.flush()
-    arguments = ["-m", "dagster", "dev", "-m", "fullstory_assets.definitions", "-h", _HOST, "-p", str(port)]
+    # Dagster would rather be started by `dg`, which wants a project layout of its own.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
+    location = [] if Path("workspace.yaml").exists() else ["-m", "fullstory_assets.definitions"]
+    arguments = ["-m", "dagster", "dev", *location, "-h", _HOST, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell wanted
 
 

@@ -53,10 +53,11 @@ class Warehouse(Protocol):
         """
         ...
 
-    def replace_windows(self, table: str, schema: TableSchema, windows: Sequence[StagedWindow]) -> None:
+    def replace_windows(self, table: str, schema: TableSchema, windows: Sequence[StagedWindow]) -> list[int]:
         """In one transaction, for each window: delete the organization's rows of it and insert the staged ones.
 
         Afterwards the table holds exactly `rows` rows of each window; a reader sees all of the change or none.
+        Returns the rows of each window as the warehouse counted them inside the transaction, in the order given.
 
         Raises:
             RowsMismatch: The count differs; the transaction was rolled back.

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx
 
 from fullstory_assets import __version__
-from fullstory_assets.answers import (
+from fullstory_assets.client.answers import (
     Account,
     Json,
     Operation,
@@ -33,10 +33,10 @@ from fullstory_assets.answers import (
     get_time,
     json_object,
 )
-from fullstory_assets.download import TIMEOUT, Downloader, Partial
+from fullstory_assets.client.download import TIMEOUT, Downloader, Partial
+from fullstory_assets.client.refusals import refusal, shown
+from fullstory_assets.client.retry import Wait, with_attempts, with_patience
 from fullstory_assets.errors import ConfigError, ConnectionFailed, FullStoryAssetsError
-from fullstory_assets.refusals import refusal, shown
-from fullstory_assets.retry import Wait, with_attempts, with_patience
 from fullstory_assets.windows import ExportWindow
 
 PATIENCE = timedelta(minutes=10)

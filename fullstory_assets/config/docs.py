@@ -12,8 +12,8 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fullstory_assets.config import Settings
-from fullstory_assets.config_values import format_duration
+from fullstory_assets.config.settings import Settings
+from fullstory_assets.config.values import format_duration
 
 EXAMPLE = """\
 organizations:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from fullstory_assets.config_values import LocalPath, Section, SqlName
+from fullstory_assets.config.values import LocalPath, Section, SqlName
 
 _DUCKDB_OWN = ("information_schema", "pg_catalog", "system", "temp")
 

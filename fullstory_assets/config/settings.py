@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from fullstory_assets.config_targets import LocalStorageSettings, StorageSettings, WarehouseSettings
-from fullstory_assets.config_values import (
+from fullstory_assets.config.targets import LocalStorageSettings, StorageSettings, WarehouseSettings
+from fullstory_assets.config.values import (
     SANDBOX,
     ApiUrl,
     Duration,

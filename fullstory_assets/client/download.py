@@ -16,9 +16,9 @@ from pathlib import Path
 
 import httpx
 
+from fullstory_assets.client.refusals import shown, status_error
+from fullstory_assets.client.retry import Wait
 from fullstory_assets.errors import ApiError, ConnectionFailed, StorageError
-from fullstory_assets.refusals import shown, status_error
-from fullstory_assets.retry import Wait
 
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 """Seconds to wait for a connection, for the next bytes, for room to send, and for a free connection of the pool."""

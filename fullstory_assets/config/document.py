@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import yaml
 from yaml.reader import ReaderError
 
-from fullstory_assets.config_values import shown
+from fullstory_assets.config.values import shown
 from fullstory_assets.errors import ConfigError
 
 Location = tuple[str | int, ...]

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import httpx
 
-from fullstory_assets.answers import payload
+from fullstory_assets.client.answers import payload
+from fullstory_assets.client.retry import retry_after
 from fullstory_assets.errors import (
     ApiError,
     BadRequest,
@@ -23,7 +24,6 @@ from fullstory_assets.errors import (
     ServerError,
     Unauthorized,
 )
-from fullstory_assets.retry import retry_after
 
 MAX_WORDS = 200
 """Characters of the other side's text that are shown."""

@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from fullstory_assets.config import Settings, sandbox_settings
-from fullstory_assets.config_docs import SECTIONS, settings_of
-from fullstory_assets.config_values import Origin, SecretHeader, shown
-from fullstory_assets.config_yaml import Location, Problem, parse
+from fullstory_assets.config.docs import SECTIONS, settings_of
+from fullstory_assets.config.document import Location, Problem, parse
+from fullstory_assets.config.settings import Settings, sandbox_settings
+from fullstory_assets.config.values import Origin, SecretHeader, shown
 from fullstory_assets.errors import ConfigError
 
 VARIABLE = "FULLSTORY_ASSETS_CONFIG"

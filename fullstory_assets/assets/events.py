@@ -1,0 +1,102 @@
+"""An organization's three assets, and the one step that makes them: raw_events → staged_events → events.
+
+Any subset of the three can be materialized: stage again without exporting again, load again without staging again.
+What happens while the step runs is in `sync_step`; here stands only what Dagster has to know beforehand.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from fullstory_assets import checks
+from fullstory_assets.assets.partitions import partitions_of
+from fullstory_assets.config import Organization
+from fullstory_assets.outcomes import STEPS, Step
+from fullstory_assets.resources import STORAGE, WAREHOUSE, fullstory_key
+from fullstory_assets.schema import EVENTS
+
+WINDOWS_PER_RUN = 24
+"""Windows in one run of a backfill or of the catch-up: a day of hours. A run costs seconds before it does anything."""
+
+_OWNER = "team:data"
+
+
+def asset_keys(organization: Organization) -> dict[Step, dg.AssetKey]:
+    """Return the keys of an organization's assets, by step."""
+    return {step: dg.AssetKey([organization.name, step]) for step in STEPS}
+
+
+def column_schema() -> dg.TableSchema:
+    """Return the table's columns as Dagster shows them, with types and descriptions."""
+    return dg.TableSchema([dg.TableColumn(column.name, column.type, column.description) for column in EVENTS])
+
+
+def sync_op_name(organization: Organization) -> str:
+    """Return the name of an organization's sync step."""
+    return f"{organization.identifier}__sync"
+
+
+def build_events_assets(organization: Organization, *, table: str, warehouse_kind: str) -> dg.AssetsDefinition:
+    """Return one organization's assets with their checks.
+
+    Args:
+        organization: Its settings.
+        table: Name of the events table.
+        warehouse_kind: The engine, shown as the kind of `events`.
+    """
+    keys = asset_keys(organization)
+
+    @dg.multi_asset(
+        name=sync_op_name(organization),
+        description=f"Exports, lands, stages and loads windows of {organization.name}.",
+        specs=_specs(organization, table=table, warehouse_kind=warehouse_kind),
+        check_specs=checks.check_specs(keys),
+        can_subset=True,
+        pool=f"fullstory_{organization.identifier}",
+        backfill_policy=dg.BackfillPolicy.multi_run(WINDOWS_PER_RUN),
+        required_resource_keys={fullstory_key(organization), STORAGE, WAREHOUSE},
+    )
+    def sync(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        # Here, so that loading the definitions brings neither an HTTP client nor Arrow: Dagster loads them often.
+        from fullstory_assets.assets.sync_step import SyncStep
+
+        yield from SyncStep(context, organization, keys=keys, table=table).run()
+
+    return sync
+
+
+def _specs(organization: Organization, *, table: str, warehouse_kind: str) -> list[dg.AssetSpec]:
+    keys = asset_keys(organization)
+    common: dict[str, Any] = {
+        "group_name": organization.identifier,
+        "owners": [_OWNER],
+        "partitions_def": partitions_of(organization.grid),
+        # A window that fails is simply not recorded; without this Dagster would demand all or nothing.
+        "skippable": True,
+    }
+    return [
+        dg.AssetSpec(
+            keys["raw_events"],
+            description=f"Event files of {organization.name} as FullStory exported them, byte for byte.",
+            kinds={"gzip", "json"},
+            metadata={"segment": organization.segment},
+            **common,
+        ),
+        dg.AssetSpec(
+            keys["staged_events"],
+            deps=[keys["raw_events"]],
+            description=f"Events of {organization.name} as typed Parquet, one file a window.",
+            kinds={"parquet"},
+            metadata={"dagster/column_schema": column_schema()},
+            **common,
+        ),
+        dg.AssetSpec(
+            keys["events"],
+            deps=[keys["staged_events"]],
+            description=f"Events of {organization.name} in the table `{table}`, replaced window by window.",
+            kinds={warehouse_kind, "table"},
+            metadata={"dagster/column_schema": column_schema(), "dagster/table_name": table},
+            **common,
+        ),
+    ]

@@ -1,0 +1,196 @@
+"""One execution of an organization's sync step: the windows of a run, each recorded as soon as it is safe.
+
+The work itself is `sync.Sync`; this module turns its outcomes into what Dagster keeps: materializations, check results,
+log lines, and at the end one failure that names every window that did not make it.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import dagster as dg
+
+from fullstory_assets.assets.metadata import window_metadata
+from fullstory_assets.assets.partitions import windows_of
+from fullstory_assets.checks import Evaluation, evaluate
+from fullstory_assets.client.retry import wait_on
+from fullstory_assets.config import Organization
+from fullstory_assets.errors import FullStoryAssetsError, describe
+from fullstory_assets.export import Exporter
+from fullstory_assets.outcomes import STEPS, Outcome, Step, WindowDone, WindowFailed
+from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
+from fullstory_assets.sync import Sync
+from fullstory_assets.windows import ExportWindow
+
+_FAILURES_SHOWN = 5
+
+
+class SyncStep:
+    """The step's run over the windows that Dagster asked for.
+
+    Args:
+        context: Dagster's context of this execution.
+        organization: Whose windows.
+        keys: Asset key of each step.
+        table: Name of the events table.
+    """
+
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        organization: Organization,
+        *,
+        keys: dict[Step, dg.AssetKey],
+        table: str,
+    ) -> None:
+        self._context = context
+        self._organization = organization
+        self._keys = keys
+        self._table = table
+        self._steps: list[Step] = [step for step in STEPS if keys[step] in context.selected_asset_keys]
+        self._windows = windows_of(context, organization.grid)
+        self._began = time.monotonic()
+        self._failed: list[WindowFailed] = []
+        self._done = 0
+        self._rows = 0
+
+    def run(self) -> Iterator[Any]:
+        """Yield Dagster's events for each window.
+
+        Raises:
+            Failure: A window failed; raised at the end, when all others are done.
+        """
+        for outcome in self._outcomes():
+            if isinstance(outcome, WindowDone):
+                self._done += 1
+                self._rows += _rows(outcome)
+                yield from self._record(outcome)
+            if isinstance(outcome, WindowFailed):
+                self._failed.append(outcome)
+                yield from self._check_results(outcome)
+            self._log(outcome)
+        if self._failed:
+            raise self._failure()
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        """Yield the core's outcomes; an error before the first one, such as a missing key, fails the first window."""
+        stop = threading.Event()
+        resources = self._context.resources
+        connector: Connector = getattr(resources, fullstory_key(self._organization))
+        with ExitStack() as stack:
+            exporter = None
+            try:
+                if "raw_events" in self._steps:
+                    client = stack.enter_context(connector.open(wait_on(stop)))
+                    exporter = Exporter(
+                        client, getattr(resources, STORAGE), segment=self._organization.segment, stop=stop
+                    )
+            except FullStoryAssetsError as error:
+                yield WindowFailed(self._windows[0], "export", error)
+                return
+            yield from Sync(
+                self._organization.name,
+                steps=self._steps,
+                storage=getattr(resources, STORAGE),
+                warehouse=getattr(resources, WAREHOUSE),
+                table=self._table,
+                exporter=exporter,
+                stop=stop,
+                settle=self._organization.settle,
+            ).run(self._windows)
+
+    def _record(self, done: WindowDone) -> Iterator[Any]:
+        """Yield what Dagster keeps of a window.
+
+        A run of one window yields ordinary results, so that assets downstream in the same run go on and blocking
+        checks block them. A run of many yields each window's own events: a result at the end would mark *all* windows
+        as materialized, and nothing would be kept of a run that dies midway.
+        """
+        storage = getattr(self._context.resources, STORAGE)
+        for step in self._steps:
+            metadata = window_metadata(step, done, org=self._organization.name, storage=storage)
+            if self._single:
+                yield dg.MaterializeResult(self._keys[step], metadata=metadata)
+            else:
+                yield dg.AssetMaterialization(self._keys[step], metadata=metadata, partition=done.window.partition_key)
+        yield from self._check_results(done)
+
+    def _check_results(self, outcome: WindowDone | WindowFailed) -> Iterator[Any]:
+        return (self._check_result(evaluation, outcome.window) for evaluation in evaluate(outcome))
+
+    def _check_result(self, evaluation: Evaluation, window: ExportWindow) -> Any:
+        common: dict[str, Any] = {
+            "asset_key": self._keys[evaluation.step],
+            "check_name": evaluation.name,
+            "passed": evaluation.passed,
+            "severity": evaluation.severity,
+            "description": evaluation.description,
+            "metadata": evaluation.metadata,
+        }
+        if self._single:
+            return dg.AssetCheckResult(**common)
+        return dg.AssetCheckEvaluation(**common, partition=window.partition_key)
+
+    @property
+    def _single(self) -> bool:
+        return len(self._windows) == 1
+
+    def _log(self, outcome: Outcome) -> None:
+        """Log what happened to a window, and how far the run is."""
+        name, log = self._organization.name, self._context.log
+        if isinstance(outcome, WindowFailed):
+            log.error(describe(outcome.error, org=name, when=outcome.window.start, doing=outcome.doing))
+            return
+        news = _summary(outcome) if isinstance(outcome, WindowDone) else "still under way"
+        log.info("%s %s: %s. %s", name, outcome.window, news, self._progress())
+
+    def _progress(self) -> str:
+        left = len(self._windows) - self._done - len(self._failed)
+        text = f"{self._done} of {len(self._windows)} windows done, {self._rows:,} rows"
+        if left and self._done:
+            seconds = (time.monotonic() - self._began) / self._done * left
+            text += (
+                f", about {max(1, round(seconds / 60))} min left" if seconds > 60 else f", about {seconds:.0f} s left"
+            )
+        return text
+
+    def _failure(self) -> dg.Failure:
+        """Return the error that ends the run: every window that failed, with its cause and the next step.
+
+        Dagster must not retry the step: what is worth retrying was retried, and done windows would be done again. The
+        catch-up asks again for the windows that are missing.
+        """
+        name = self._organization.name
+        texts = {
+            each.window.partition_key: describe(each.error, org=name, when=each.window.start, doing=each.doing)
+            for each in self._failed
+        }
+        not_tried = len(self._windows) - self._done - len(self._failed)
+        lines = [f"{name}: {len(self._windows) - self._done} of {len(self._windows)} windows were not loaded."]
+        lines += list(texts.values())[:_FAILURES_SHOWN]
+        if len(texts) > _FAILURES_SHOWN:
+            lines.append(f"… and {len(texts) - _FAILURES_SHOWN} more; see this failure's metadata.")
+        if not_tried:
+            lines.append(f"{not_tried} windows were not tried, since the same error would meet them.")
+        return dg.Failure("\n".join(lines), metadata={"failed_windows": texts}, allow_retries=False)
+
+
+def _rows(done: WindowDone) -> int:
+    if done.loaded:
+        return done.loaded.rows
+    return done.staged.summary.rows if done.staged else 0
+
+
+def _summary(done: WindowDone) -> str:
+    """Return a window's numbers in a fixed order, for the log."""
+    parts = []
+    if done.landed:
+        how = "resumed export" if done.landed.resumed else "export"
+        parts.append(f"landed {done.landed.bytes:,} bytes in {done.landed.seconds:.1f} s ({how})")
+    if done.staged:
+        parts.append(f"staged {done.staged.summary.rows:,} rows, {done.staged.summary.rejected:,} rejected")
+    if done.loaded:
+        parts.append(f"loaded {done.loaded.rows:,} rows into {done.loaded.table}")
+    return ", ".join(parts)

@@ -1,0 +1,81 @@
+"""Dagster resources: thin, configurable, each handing out a plain object of the core.
+
+A resource says how to reach something; what is done with it is the core's. Secrets stay out of the configuration: only
+names of environment variables stand here, and they are read when a run needs them, so that definitions load and other
+organizations run while one variable is missing.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from fullstory_assets.config import Organization
+from fullstory_assets.storage.local import LocalStorage
+from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from fullstory_assets.client import FullStoryClient
+
+STORAGE = "storage"
+WAREHOUSE = "warehouse"
+
+
+def fullstory_key(organization: Organization) -> str:
+    """Return the key of an organization's `FullStoryResource`."""
+    return f"fullstory_{organization.identifier}"
+
+
+class Connector:
+    """Opens clients for one organization; its key is read from the environment only then.
+
+    Args:
+        organization: Its settings.
+    """
+
+    def __init__(self, organization: Organization) -> None:
+        self.organization = organization
+
+    def open(self, wait: Callable[[float], None]) -> "FullStoryClient":
+        """Return a client whose pauses go through `wait`; close it after use.
+
+        Raises:
+            MissingSecret: An environment variable that the settings name is not set.
+        """
+        from fullstory_assets.connect import connect
+
+        return connect(self.organization, environ=os.environ, wait=wait)
+
+
+class FullStoryResource(dg.ConfigurableResource[Connector]):
+    """One organization's access to the FullStory API."""
+
+    organization: dict[str, Any] = Field(description="The organization's settings, as in fullstory.yaml.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> Connector:
+        """Return the object that opens clients."""
+        return Connector(Organization.model_validate(self.organization))
+
+
+class LocalStorageResource(dg.ConfigurableResource[LocalStorage]):
+    """A folder that holds landed and staged files."""
+
+    path: str = Field(description="The folder; made when it is missing.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> LocalStorage:
+        """Return the storage."""
+        return LocalStorage(Path(self.path))
+
+
+class DuckDBWarehouseResource(dg.ConfigurableResource[DuckDBWarehouse]):
+    """A DuckDB file that holds the tables; opened only for the moment of a load, since it takes one writer."""
+
+    path: str = Field(description="The database file; made when it is missing.")
+    db_schema: str = Field(default="main", description="Schema of the tables.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> DuckDBWarehouse:
+        """Return the warehouse."""
+        return DuckDBWarehouse(Path(self.path), schema=self.db_schema)

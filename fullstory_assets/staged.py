@@ -1,0 +1,204 @@
+"""The staged file: one window's typed rows in Parquet, with an account of how they came about in its footer.
+
+`transform.py` writes it, the load and the checks read it. Because the account travels inside the file, no step has to
+ask another what it did, and a file that was not finished cannot be taken for a whole one. Nothing here knows records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fullstory_assets.arrow_columns import arrow_array, arrow_schema
+from fullstory_assets.errors import StorageError
+from fullstory_assets.schema import TableSchema
+from fullstory_assets.windows import ExportWindow
+
+FOOTER_KEY = b"fullstory_assets"
+"""Key, in the Parquet footer's metadata, of the account: a JSON object."""
+
+_AGAIN = "Materialize staged_events of this window again."
+_BATCH_ROWS = 1024
+_BATCH_BYTES = 1 << 23
+_GROUP_ROWS = 16 * _BATCH_ROWS  # row groups decide how much memory writing and reading take
+_GROUP_BYTES = 1 << 26
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What became of a landed file's records; `records == rows + rejected`.
+
+    Args:
+        records: Records in the landed file.
+        rows: Records staged.
+        rejected: Records written to the rejected file, for whatever reason.
+        outside_window: Of the rejected, those whose `EventStart` lies outside the window.
+        unplaced: Of the rejected, those without a readable `EventStart`.
+        first_event: Earliest `EventStart` staged.
+        last_event: Latest `EventStart` staged.
+        new_fields: Names, sorted, of fields that no column has and that are no custom variables, in staged records.
+        misfits: By column: values of staged records that did not fit, and went to `CustomVars`.
+        bytes: Size of the landed file, inflated.
+    """
+
+    records: int
+    rows: int
+    rejected: int
+    outside_window: int
+    unplaced: int
+    first_event: datetime | None
+    last_event: datetime | None
+    new_fields: tuple[str, ...]
+    misfits: Mapping[str, int]
+    bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it with JSON's types only; times as ISO 8601."""
+        return asdict(self) | {
+            "first_event": self.first_event and self.first_event.isoformat(),
+            "last_event": self.last_event and self.last_event.isoformat(),
+            "new_fields": list(self.new_fields),
+            "misfits": dict(self.misfits),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> StageSummary:
+        """Return what `to_dict` was made of.
+
+        Raises:
+            ValueError, TypeError: It was made of something else.
+        """
+        first, last = (fields.get(name) and datetime.fromisoformat(fields[name]) for name in _TIMES)
+        texts = tuple(fields.get("new_fields", ()))
+        return cls(**{**fields, "first_event": first, "last_event": last, "new_fields": texts})
+
+
+_TIMES = ("first_event", "last_event")
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """What a staged file says about itself.
+
+    Args:
+        org: Value of `OrgId` in every row.
+        window: The window every row's `EventStart` lies in.
+        exported_at: Value of `ExportedAt` in every row.
+        summary: What became of the landed file's records.
+    """
+
+    org: str
+    window: ExportWindow
+    exported_at: datetime
+    summary: StageSummary
+
+    def to_json(self) -> str:
+        """Return it as the footer holds it."""
+        return json.dumps({
+            "org": self.org,
+            "window_start": self.window.start.isoformat(),
+            "window_end": self.window.end.isoformat(),
+            "exported_at": self.exported_at.isoformat(),
+            "summary": self.summary.to_dict(),
+        })  # fmt: skip
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> StagedFile:
+        """Return what `to_json` was made of.
+
+        Raises:
+            KeyError, ValueError, TypeError: It was made of something else.
+        """
+        fields = json.loads(text)
+        start, end, exported_at = (
+            datetime.fromisoformat(fields[name]) for name in ("window_start", "window_end", "exported_at")
+        )
+        return cls(fields["org"], ExportWindow(start, end), exported_at, StageSummary.from_dict(fields["summary"]))
+
+
+def read_staged(path: Path) -> StagedFile:
+    """Return what the staged file at `path` says about itself.
+
+    Raises:
+        StorageError: It is not there, not whole, or not one of ours.
+    """
+    try:
+        parquet = pq.read_metadata(path)
+        account = (parquet.metadata or {}).get(FOOTER_KEY)
+        if account is None:
+            raise StorageError(f"The file {path.name} was not staged by fullstory_assets.", remedy=_AGAIN)
+        staged = StagedFile.from_json(account)
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise StorageError(f"The staged file {path.name} cannot be read: {error}.", remedy=_AGAIN) from error
+    if parquet.num_rows != staged.summary.rows:
+        raise StorageError(
+            f"The staged file {path.name} has {parquet.num_rows:,} rows and says {staged.summary.rows:,}.",
+            remedy=_AGAIN,
+        )
+    return staged
+
+
+@contextmanager
+def staged_file(path: Path, schema: TableSchema) -> Iterator[StagedFileWriter]:
+    """Give the writer of a staged file at `path`; an error within the context removes the file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    try:
+        with path.open("wb") as file, pq.ParquetWriter(file, arrow_schema(schema), compression="zstd") as parquet:
+            yield StagedFileWriter(parquet, schema)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+class StagedFileWriter:
+    """Writes a staged file row by row. Memory holds one row group: 16,384 rows, fewer when they are long."""
+
+    def __init__(self, parquet: pq.ParquetWriter, schema: TableSchema) -> None:
+        self._parquet = parquet
+        self._columns = tuple(schema)
+        self._rows: list[Sequence[Any]] = []
+        self._rows_bytes = 0
+        self._group: list[pa.RecordBatch] = []
+        self._group_rows = self._group_bytes = 0
+
+    def add(self, row: Sequence[Any], size: int) -> None:
+        """Add a row: a value for each column, times in microseconds since 1970 UTC; `size` is about its bytes."""
+        self._rows.append(row)
+        self._rows_bytes += size
+        if len(self._rows) >= _BATCH_ROWS or self._rows_bytes >= _BATCH_BYTES:
+            self._end_batch()
+
+    def finish(self, account: StagedFile) -> None:
+        """Write the rows that are left, and the account that makes the file a whole one."""
+        if self._rows:
+            self._end_batch()
+        if self._group:
+            self._end_group()
+        self._parquet.add_key_value_metadata({FOOTER_KEY.decode(): account.to_json()})
+
+    def _end_batch(self) -> None:
+        values = zip(*self._rows, strict=True)
+        arrays = [arrow_array(column.type, each) for column, each in zip(self._columns, values, strict=True)]
+        self._group.append(pa.RecordBatch.from_arrays(arrays, schema=self._parquet.schema))
+        self._group_rows += len(self._rows)
+        self._group_bytes += self._rows_bytes
+        self._rows.clear()
+        self._rows_bytes = 0
+        if self._group_rows >= _GROUP_ROWS or self._group_bytes >= _GROUP_BYTES:
+            self._end_group()
+
+    def _end_group(self) -> None:
+        self._parquet.write_table(pa.Table.from_batches(self._group), row_group_size=_GROUP_ROWS)
+        self._group.clear()
+        self._group_rows = self._group_bytes = 0

@@ -1,0 +1,61 @@
+"""What a staged file must be before any warehouse takes it: columns of the declared names and types.
+
+Engines cast without a word: DuckDB makes 13 of 12.5 to fit a column of integers. So types are compared here, before a
+file is loaded. Whether the rows belong to the window is counted by each engine, in SQL.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fullstory_assets.errors import SchemaConflict, WarehouseError
+from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, match_columns
+
+STAGE_AGAIN = "Nothing was changed. Materialize staged_events of this window again."
+"""Remedy for a staged file that cannot be loaded."""
+
+_TEXT = {"string", "large_string"}
+_ARROW_TYPES: dict[ColumnType, set[str]] = {
+    "int64": {"int64"},
+    "float64": {"double"},
+    "text": _TEXT,
+    "timestamp": {"timestamp[us, tz=UTC]"},
+    "json": _TEXT,
+}
+
+
+def staged_columns(path: Path, schema: TableSchema) -> dict[str, str]:
+    """Return the names that the declared columns have in a staged Parquet file, in the schema's order.
+
+    A file staged when the schema was shorter lacks columns, and one from before a renaming has the older names.
+
+    Raises:
+        SchemaConflict: A column is unknown, is there under two names, or has another type, or the columns that decide
+            the window are not there.
+        WarehouseError: The file cannot be read.
+    """
+    fields = _fields(path)
+    matching = match_columns(fields, schema)
+    used = {match.name for match in matching.found.values()}
+    wrong = [f"{name} is unknown" for name, _ in fields if not schema.find(name)]
+    wrong += [f"{name} is there under two names" for name, _ in fields if schema.find(name) and name not in used]
+    wrong += [f"{name} is missing" for name in (ORG_COLUMN, MOMENT_COLUMN) if name not in matching.found]
+    wrong += [
+        f"{match.name} is {match.type}, expected {column.type}"
+        for column in schema
+        if (match := matching.found.get(column.name)) and match.type not in _ARROW_TYPES[column.type]
+    ]
+    if wrong:
+        raise SchemaConflict(f"The staged file {path.name} does not fit: {'; '.join(wrong)}.", remedy=STAGE_AGAIN)
+    return {name: match.name for name, match in matching.found.items()}
+
+
+def _fields(path: Path) -> list[tuple[str, str]]:
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
+    try:
+        return [(field.name, str(field.type)) for field in pq.read_schema(path)]
+    except (ArrowException, OSError) as error:
+        raise WarehouseError(f"The staged file {path.name} cannot be read: {error}", remedy=STAGE_AGAIN) from error

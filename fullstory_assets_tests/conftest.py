@@ -1,0 +1,49 @@
+"""What several test modules share: a sandbox on a port, and projects that export from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fullstory_assets.sandbox.app import SandboxApp
+from fullstory_assets.sandbox.events import ShopEvents
+from fullstory_assets.sandbox.server import SandboxServer
+from fullstory_assets_tests.project import EVENTS_PER_HOUR, Project
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out of the tests, and give them a key."""
+    for name in ("FULLSTORY_ASSETS_CONFIG", "FULLSTORY_API_KEY", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TEST_API_KEY", "sandbox.acme")
+
+
+@pytest.fixture
+def app() -> SandboxApp:
+    return SandboxApp(source=ShopEvents(EVENTS_PER_HOUR))
+
+
+@pytest.fixture
+def sandbox(app: SandboxApp) -> Iterator[SandboxServer]:
+    with SandboxServer(app) as server:
+        yield server
+
+
+@pytest.fixture
+def new_project(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Project]:
+    """Make a project; each argument is the settings of one organization."""
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+
+    def new(*organizations: dict[str, object]) -> Project:
+        return Project(tmp_path, sandbox.url, *organizations)
+
+    return new
+
+
+@pytest.fixture
+def project(new_project: Callable[..., Project]) -> Project:
+    return new_project()

@@ -1,0 +1,1 @@
+"""Cases that every storage and every warehouse passes."""

@@ -1,0 +1,163 @@
+"""What the catch-up asks for, in a world where runs succeed, fail and die."""
+
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fullstory_assets.catch_up import LONGEST_PAUSE, Attempts, Look, Memory, Plan, Retries, plan
+from fullstory_assets.windows import ExportWindow
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+TICK = timedelta(minutes=1)
+
+
+def windows(*hours: int) -> list[ExportWindow]:
+    return [ExportWindow(START + hour * HOUR, START + (hour + 1) * HOUR) for hour in hours]
+
+
+def ask(wanted, retries=None, *, failed=(), busy=(), done=0, now=START, runs=2, per_run=24) -> Plan:
+    look = Look(now=now, wanted=wanted, failed=failed, busy=busy, done=done)
+    return plan(look, retries or Retries(), runs=runs, windows_per_run=per_run)
+
+
+class World:
+    """Windows that are loaded by runs which end between two ticks; `bad` says which fail."""
+
+    def __init__(self, hours: int) -> None:
+        self.left = windows(*range(hours))
+        self.total = hours
+        self.failed: set[ExportWindow] = set()
+        self.retries = Retries()
+        self.now = START
+        self.runs: list[list[ExportWindow]] = []
+
+    def tick(self, bad) -> list[list[ExportWindow]]:
+        asked = plan(
+            Look(self.now, self.left, [w for w in self.left if w in self.failed], (), self.total - len(self.left)),
+            self.retries,
+            runs=2,
+            windows_per_run=24,
+        )
+        self.retries = asked.retries
+        self.runs += asked.ranges
+        for window in (window for each in asked.ranges for window in each):
+            if bad(window):
+                self.failed.add(window)
+            else:
+                self.left.remove(window)
+        self.now += TICK
+        return asked.ranges
+
+
+def test_missing_windows_are_asked_for_oldest_first_in_contiguous_ranges():
+    assert ask(windows(0, 1, 2, 5, 6, 9)).ranges == [windows(0, 1, 2), windows(5, 6)]
+
+
+def test_a_range_and_the_number_of_runs_are_bounded():
+    assert [len(each) for each in ask(windows(*range(100))).ranges] == [24, 24]
+    assert ask(windows(*range(100)), runs=0).ranges == []
+    assert ask(windows(*range(100)), runs=-1).ranges == []
+
+
+def test_nothing_missing_asks_for_nothing():
+    assert ask([], done=24) == Plan([], Retries(done=24))
+
+
+def test_a_failed_window_waits_then_is_asked_for_again():
+    first = ask(windows(3), failed=windows(3), done=5, retries=Retries(done=4))
+    assert first.ranges == []
+
+    waited = ask(windows(3), first.retries, failed=windows(3), done=5, now=START + 2 * TICK)
+    assert waited.ranges == [windows(3)]
+
+
+def test_a_window_that_failed_twice_is_asked_for_alone():
+    twice = Retries({window.start: Attempts(2, START) for window in windows(1)}, done=9)
+
+    assert ask(windows(0, 1, 2), twice, failed=windows(1), done=10, runs=9).ranges == [
+        windows(0),
+        windows(1),
+        windows(2),
+    ]
+
+
+def test_pauses_grow_and_stop_growing():
+    world = World(1)
+    asked_at = []
+    while len(asked_at) < 12:
+        if world.tick(lambda _: True):
+            asked_at.append(world.now)
+    pauses = [later - earlier for earlier, later in pairwise(asked_at)]
+
+    assert pauses[0] <= 3 * TICK
+    assert pauses[4] > pauses[1]
+    assert all(pause <= LONGEST_PAUSE * 1.2 + TICK for pause in pauses)
+    assert pauses[-1] >= LONGEST_PAUSE * 0.8
+
+
+def test_one_window_that_always_fails_does_not_hold_up_the_others():
+    world = World(240)
+    poison = windows(100)[0]
+    for _ in range(60):
+        world.tick(lambda window: window == poison)
+
+    assert world.left == [poison]
+
+
+def test_an_outage_is_met_with_a_few_runs_and_ends_by_itself():
+    world = World(480)
+    for _ in range(180):
+        world.tick(lambda _: True)
+    during = len(world.runs)
+    assert during < 15
+
+    for _ in range(120):
+        world.tick(lambda _: False)
+    assert world.left == []
+
+
+def test_an_outage_with_a_bad_window_in_it_ends_too():
+    world = World(96)
+    poison = windows(0)[0]
+    for _ in range(100):
+        world.tick(lambda _: True)
+    for _ in range(200):
+        world.tick(lambda window: window == poison)
+
+    assert world.left == [poison]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.randoms(use_true_random=False), hours=st.integers(1, 120))
+def test_whatever_fails_now_and_then_everything_is_loaded_in_the_end(seed, hours):
+    world = World(hours)
+    for _ in range(60):
+        world.tick(lambda _: seed.random() < 0.3)
+    for _ in range(300):
+        world.tick(lambda _: False)
+
+    assert world.left == []
+
+
+def test_no_window_is_asked_for_twice_at_once():
+    asked = ask(windows(*range(48)), failed=windows(1, 2), done=3, retries=Retries(done=2)).ranges
+    flat = [window for each in asked for window in each]
+
+    assert len(flat) == len(set(flat))
+
+
+def test_memory_survives_its_text():
+    memory = Memory(Retries({START: Attempts(2, START + HOUR)}, Attempts(1, None), 7), START)
+
+    assert Memory.from_json(memory.to_json()) == memory
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{}", "null", "[]", '{"windows": 3}', "not json", '{"windows": {"x": [1]}}']
+)
+def test_a_lost_or_broken_memory_is_an_empty_one(text):
+    assert Memory.from_json(text) == Memory()

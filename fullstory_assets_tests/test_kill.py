@@ -1,0 +1,65 @@
+"""`kill -9` at every step, then the same again: the table is right, and the same export was used."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from fullstory_assets_tests.project import truth
+
+CREATED = "POST /segments/v1/exports"
+
+MOMENTS = {
+    "export_created": ("fullstory_assets.client:FullStoryClient.operation", 1),
+    "export_pending": ("fullstory_assets.client:FullStoryClient.operation", 2),
+    "export_complete": ("fullstory_assets.client:FullStoryClient.result_link", 1),
+    "download": ("fullstory_assets.client.download:_check_size", 1),
+    "landing": ("fullstory_assets.storage.local:LocalStorage.write_file", 1),
+    "staging": ("pyarrow.parquet:ParquetWriter.close", 1),
+    "staged_file": ("fullstory_assets.storage.local:LocalStorage.write_file", 2),
+    "load": ("fullstory_assets.warehouses.duckdb:DuckDBWarehouse.replace_windows", 1),
+    "load_before_commit": ("fullstory_assets.warehouses.duckdb:_require_loaded_rows", 1),
+    "loaded_not_recorded": ("fullstory_assets.assets.sync_step:window_metadata", 1),
+    "recorded": ("fullstory_assets.export:Exporter.finish", 1),
+}
+"""Where the process dies: in which function, at which call."""
+
+
+def kill(project, sandbox, hours: int, moment: str) -> None:
+    """Run the first hours in a process that dies at `moment`."""
+    command = [sys.executable, "-m", "fullstory_assets_tests.killed", str(project.folder), sandbox.url, str(hours)]
+    ended = subprocess.run([*command, *map(str, MOMENTS[moment])], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_then_run_again(project, app, sandbox, moment):
+    windows = project.windows(0)
+    if moment == "export_pending":
+        app.add_fault("slow=0.5")
+    kill(project, sandbox, 1, moment)
+    assert app.count(CREATED) == 1
+
+    assert project.run(windows).success
+    assert project.rows() == truth(windows)
+    assert app.count(CREATED) == 1
+    assert project.materialization(windows[0], "raw_events")["resumed"]
+
+
+def test_what_was_recorded_before_the_kill_stays_done(project, app, sandbox):
+    windows = project.windows(*range(12))
+    kill(project, sandbox, 12, "load_before_commit")
+    project.run(windows)
+    recorded = project.statuses(windows).count("MATERIALIZED")
+
+    assert recorded == 12
+    assert project.rows() == truth(windows)
+
+
+def test_a_reload_that_is_killed_leaves_the_old_rows(project, app, sandbox):
+    windows = project.windows(0)
+    project.run(windows)
+    kill(project, sandbox, 1, "load_before_commit")
+
+    assert project.rows() == truth(windows)
