@@ -88,7 +88,16 @@ def row_of(data: bytes) -> dict[str, Any] | None:
             row[column.name] = value_of(column, fields[name])
             if row[column.name] is not None:
                 del left[name]
-    return row | {"CustomVars": left or None}
+    return row | {"CustomVars": whole(left) or None}
+
+
+def whole(value: Any) -> Any:
+    """Return a value with U+FFFD in place of each half of a surrogate pair."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in value)
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    return {whole(name): whole(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def value_of(column: Column, value: Any) -> Any:

@@ -3,12 +3,13 @@
 import json
 import sys
 
+import duckdb
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullstory_assets.exact_json import (
+from fullstory_assets.transform.exact_json import (
     MAX_DEPTH,
     BrokenText,
     NotAnObject,
@@ -112,8 +113,27 @@ def test_only_brackets_that_nest_count():
 def test_an_object_is_made_of_names_and_texts():
     text = json_object([('a"\n', b"1.10"), ("\ud800", b'"\\ud800"'), ("é", b"[ ]")])
 
-    assert text == r'{"a\"\n":1.10,"\ud800":"\ud800","é":[ ]}'
-    assert json.loads(text) == {'a"\n': 1.1, "\ud800": "\ud800", "é": []}
+    assert text == r'{"a\"\n":1.10,"\ufffd":"\ufffd","é":[ ]}'
+    assert json.loads(text) == {'a"\n': 1.1, "\ufffd": "\ufffd", "é": []}
+
+
+@pytest.mark.parametrize(
+    ("token", "kept"),
+    [
+        (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
+        (r'"\uD83D\uDE00\uDE00"', r'"\uD83D\uDE00\ufffd"'),
+        (r'"\ud83d\ud83d\ude00"', r'"\ufffd\ud83d\ude00"'),
+        (r'"\\ud800"', r'"\\ud800"'),
+        (r'"\\\ud800"', r'"\\\ufffd"'),
+        (r'["\udfff",{"\ud800":1}]', r'["\ufffd",{"\ufffd":1}]'),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced_and_nothing_else(token, kept):
+    text = json_object([("a", token.encode())])
+
+    assert text == f'{{"a":{kept}}}'
+    ((read,),) = duckdb.execute("select cast(? as json)", [text]).fetchall()
+    assert read == text
 
 
 json_values = st.recursive(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullstory_assets.exact_json import BrokenText, NotAnObject, parse_object
-from fullstory_assets.records import EventIds, RecordReader, _canonical, _canonical_fast, event_digest
 from fullstory_assets.schema import EVENTS, Column, TableSchema
-from fullstory_assets.values import timestamp_micros
+from fullstory_assets.transform.exact_json import BrokenText, NotAnObject, parse_object
+from fullstory_assets.transform.records import EventIds, RecordReader, _canonical, _canonical_fast, event_digest
+from fullstory_assets.transform.values import timestamp_micros
 
 PLACES = {column.name: place for place, column in enumerate(EVENTS)}
 READER = RecordReader(EVENTS)
@@ -37,7 +37,7 @@ def test_a_record_fills_its_columns_and_no_others():
 def test_custom_variables_are_kept_byte_for_byte_in_their_order():
     custom = (
         r'"evt_z_int":123456789012345678901,"evt_a_real":1.10,"user_x_str":"\u0041\/ é","evt_huge":1e400,'
-        r'"page_half":"\ud800","evt_o.items_strs":[ "a",{"b":0.0} ],"evt_b_bool":true,"evt_n":null,"":-0'
+        r'"page_pair":"\ud83d\ude00","evt_o.items_strs":[ "a",{"b":0.0} ],"evt_b_bool":true,"evt_n":null,"":-0'
     )
 
     assert columns(f'{{"EventType":"x",{custom}}}') == {"EventType": "x", "CustomVars": f"{{{custom}}}"}
@@ -94,7 +94,6 @@ def test_which_name_fills_a_column(record, expected):
         ('"UserId":true', "UserId"),
         ('"userid":"12"', "UserId"),
         ('"PageAgent":5', "PageUserAgent"),
-        ('"PageUrl":"\\ud800"', "PageUrl"),
         ('"PageUrl":{"a": 1.0}', "PageUrl"),
         ('"EventCumulativeLayoutShift":9007199254740993', "EventCumulativeLayoutShift"),
         ('"EventStart":"2016-12-31T23:59:60Z"', "EventStart"),

@@ -9,7 +9,7 @@ import pytest
 
 from fullstory_assets.errors import StorageError
 from fullstory_assets.schema import CUSTOM_VARS, Column, TableSchema
-from fullstory_assets.staged import FOOTER_KEY, StagedFile, StageSummary, read_staged, staged_file
+from fullstory_assets.transform.staged import FOOTER_KEY, StagedFile, StageSummary, read_staged, staged_file
 from fullstory_assets.windows import ExportWindow
 
 START = datetime(2026, 1, 2, 4, tzinfo=timezone.utc)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullstory_assets.exact_json import parse_object
-from fullstory_assets.values import QUICK_FITS, fit, micros, moment, timestamp_micros
+from fullstory_assets.transform.exact_json import parse_object
+from fullstory_assets.transform.values import QUICK_FITS, fit, micros, moment, timestamp_micros
 
 INT64 = {
     "0": 0, "-0": 0, "-1": -1, "9223372036854775807": 2**63 - 1, "-9223372036854775808": -(2**63),

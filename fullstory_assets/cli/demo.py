@@ -42,7 +42,7 @@ warehouse:
   path: fullstory.duckdb
 """
 
-_COUNTS = """select epoch("EventStart")::bigint // 3600 * 3600, count(*) from fullstory_events
+_COUNTS = """select epoch_ms("EventStart") // 3600000 * 3600, count(*) from fullstory_events
 where "OrgId" = ? group by all"""
 
 _QUERY = """\

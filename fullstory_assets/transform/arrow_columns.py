@@ -1,6 +1,6 @@
 """Arrow columns out of Python values, without pandas.
 
-Serves `transform.py`. `pyarrow.array` does the same, but imports pandas on its first call wherever pandas is installed
+Serves `staging.py`. `pyarrow.array` does the same, but imports pandas on its first call wherever pandas is installed
 (https://github.com/apache/arrow, `array.pxi`, asking whether its argument is a Series): two seconds, in every process
 that stages one small hour. Nothing here judges values: they fit their types already (`values.py`).
 """

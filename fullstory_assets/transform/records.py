@@ -1,9 +1,9 @@
 """One record, read: typed values for the columns they fit, `CustomVars` for the rest, and the event's identity.
 
-Second step of staging, between the raw bytes of `landed.py` and the Parquet of `transform.py`. Nothing is guessed and
+Second step of staging, between the raw bytes of `landed.py` and the Parquet of `staging.py`. Nothing is guessed and
 nothing is lost: either a value fits its column exactly (`values.py` says when), or the column is NULL and `CustomVars`
-keeps the value under its own name, byte for byte. Only what is not a JSON object is refused as a whole. `null` is the
-same as no value. Nothing about files, windows or Arrow belongs here.
+keeps the value under its own name, byte for byte (`exact_json.json_object` names the one exception). Only what is not a
+JSON object is refused as a whole. `null` is the same as no value. Nothing about files, windows or Arrow belongs here.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from fullstory_assets.exact_json import JsonObject, json_object, parse_object
 from fullstory_assets.schema import CUSTOM_VARS, Column, TableSchema
-from fullstory_assets.values import QUICK_FITS, fit
+from fullstory_assets.transform.exact_json import JsonObject, json_object, parse_object
+from fullstory_assets.transform.values import QUICK_FITS, fit
 
 OUR_COLUMNS = (CUSTOM_VARS, "OrgId", "EventId", "ExportedAt")
 """Columns that no field of a record fills; a field of such a name goes to `CustomVars`."""

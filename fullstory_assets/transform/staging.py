@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fullstory_assets.errors import LandedFileError, StorageError
-from fullstory_assets.exact_json import NotAnObject, NotJson
-from fullstory_assets.landed import LandedFile, RawRecord
-from fullstory_assets.records import EventIds, RecordReader, Row
 from fullstory_assets.schema import CUSTOM_PREFIXES, EVENTS, TableSchema
-from fullstory_assets.staged import StagedFile, StagedFileWriter, StageSummary, read_staged, staged_file
-from fullstory_assets.values import micros, moment
+from fullstory_assets.transform.exact_json import NotAnObject, NotJson
+from fullstory_assets.transform.landed import LandedFile, RawRecord
+from fullstory_assets.transform.records import EventIds, RecordReader, Row
+from fullstory_assets.transform.staged import StagedFile, StagedFileWriter, StageSummary, staged_file
+from fullstory_assets.transform.values import micros, moment
 from fullstory_assets.windows import ExportWindow
-
-__all__ = ["StageSummary", "StagedFile", "read_staged", "stage_events"]
 
 
 def stage_events(
@@ -74,7 +72,7 @@ def stage_events(
             summary = staging.summary(file.size)
             table.finish(StagedFile(org, window, exported_at, summary))
     except OSError as error:
-        raise StorageError(f"Staging into {staged.name} failed: {error}.") from error
+        raise StorageError(f"Staging into {staged} failed: {error}.") from error
     return summary
 
 

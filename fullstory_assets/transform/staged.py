@@ -1,6 +1,6 @@
 """The staged file: one window's typed rows in Parquet, with an account of how they came about in its footer.
 
-`transform.py` writes it, the load and the checks read it. Because the account travels inside the file, no step has to
+`staging.py` writes it, the load and the checks read it. Because the account travels inside the file, no step has to
 ask another what it did, and a file that was not finished cannot be taken for a whole one. Nothing here knows records.
 """
 
@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fullstory_assets.arrow_columns import arrow_array, arrow_schema
 from fullstory_assets.errors import StorageError
 from fullstory_assets.schema import TableSchema
+from fullstory_assets.transform.arrow_columns import arrow_array, arrow_schema
 from fullstory_assets.windows import ExportWindow
 
 FOOTER_KEY = b"fullstory_assets"

@@ -18,10 +18,8 @@ from typing import BinaryIO, NamedTuple, cast
 
 from fullstory_assets.errors import LandedFileError
 
-_READ = 1 << 17
-"""Bytes read from the file at once. Small: each gzip member's end copies what is left of them."""
-_INFLATE = 1 << 19
-"""Bytes inflated at once, however well the file was compressed."""
+_READ = 1 << 17  # Small: each end of a gzip member copies what is left of it.
+_INFLATE = 1 << 19  # However well the file was compressed, no more is inflated at once.
 _GZIP = b"\x1f\x8b"
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb'[^ \t\r\n,\[\]{}"]*')
@@ -296,8 +294,6 @@ def _kind(first: bytes) -> str:
         return "'<': an HTML page, perhaps of a proxy"
     if first.isalpha():
         return "a letter"
-    if first.isdigit() or first == b"-":
-        return "a number"
-    if first == b'"':
-        return "a quotation mark"
+    if first.isdigit() or first in b'-"':
+        return "a number or a quotation mark"
     return "a byte that begins no JSON text"

@@ -81,9 +81,22 @@ def parse_object(data: bytes) -> JsonObject:
 
 
 def json_object(tokens: list[tuple[str, bytes]]) -> str:
-    """Return the text of the object that holds these keys and values."""
-    text = b",".join(_json_string(name) + b":" + token for name, token in tokens)
-    return f"{{{text.decode()}}}"
+    """Return the text of the object that holds these keys and values, each as it stands.
+
+    Only half a surrogate pair becomes U+FFFD: it is no character, and a database that reads JSON (DuckDB, PostgreSQL)
+    would refuse the whole file because of it.
+    """
+    text = b",".join(_json_string(name) + b":" + token for name, token in tokens).decode()
+    if "\\ud" in text or "\\uD" in text:
+        text = _ESCAPE.sub(_whole_character, text)
+    return f"{{{text}}}"
+
+
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+
+def _whole_character(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def _parse_slowly(data: bytes) -> JsonObject:
