@@ -6,7 +6,7 @@ while definitions are built, and no secret is read.
 
 import dagster as dg
 
-from fullstory_assets.assets.events import build_events_assets
+from fullstory_assets.assets.events import DAY_PER_RUN, build_events_assets
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.jobs import build_sync_job
 from fullstory_assets.resources import (
@@ -20,15 +20,24 @@ from fullstory_assets.resources import (
 from fullstory_assets.sensors import build_catch_up_sensor
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
+def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy = DAY_PER_RUN) -> dg.Definitions:
     """Return everything Dagster needs to know: assets, checks, a job and a catch-up sensor per organization, resources.
 
     The built-in sandbox, which stands in when there is no configuration, does not start catching up by itself.
+
+    Args:
+        settings: What the configuration says.
+        backfill_policy: How a range of windows is split into runs.
     """
     organizations = settings.organizations
     return dg.Definitions(
         assets=[
-            build_events_assets(each, table=settings.table_of(each), warehouse_kind=settings.warehouse.kind)
+            build_events_assets(
+                each,
+                table=settings.table_of(each),
+                warehouse_kind=settings.warehouse.kind,
+                backfill_policy=backfill_policy,
+            )
             for each in organizations
         ],
         jobs=[build_sync_job(each) for each in organizations],

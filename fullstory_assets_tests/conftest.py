@@ -6,12 +6,17 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from fullstory_assets.sandbox.app import SandboxApp
 from fullstory_assets.sandbox.events import ShopEvents
 from fullstory_assets.sandbox.server import SandboxServer
 from fullstory_assets_tests.project import EVENTS_PER_HOUR, Project
+
+# A busy machine is slow at times; how long an example takes says nothing here.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

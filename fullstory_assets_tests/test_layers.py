@@ -24,7 +24,7 @@ LAYERS = (
     {"jobs"},
     {"sensors"},
     {"build"},
-    {"definitions", "cli"},
+    {"definitions", "single_run", "cli"},
 )
 """Every part of the package, from the bottom up; a part imports from below or from its own layer."""
 

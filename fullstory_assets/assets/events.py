@@ -19,6 +19,10 @@ from fullstory_assets.schema import EVENTS
 WINDOWS_PER_RUN = 24
 """Windows in one run of a backfill or of the catch-up: a day of hours. A run costs seconds before it does anything."""
 
+DAY_PER_RUN = dg.BackfillPolicy.multi_run(WINDOWS_PER_RUN)
+"""How a backfill is split. One run for all of it would spend 20 ms a window and asset before its first export, for
+Dagster records beforehand what the run is going to make (measured on SQLite), and hold back new hours until its end."""
+
 _OWNER = "team:data"
 
 
@@ -37,13 +41,16 @@ def sync_op_name(organization: Organization) -> str:
     return f"{organization.identifier}__sync"
 
 
-def build_events_assets(organization: Organization, *, table: str, warehouse_kind: str) -> dg.AssetsDefinition:
+def build_events_assets(
+    organization: Organization, *, table: str, warehouse_kind: str, backfill_policy: dg.BackfillPolicy
+) -> dg.AssetsDefinition:
     """Return one organization's assets with their checks.
 
     Args:
         organization: Its settings.
         table: Name of the events table.
         warehouse_kind: The engine, shown as the kind of `events`.
+        backfill_policy: How a range of windows is split into runs.
     """
     keys = asset_keys(organization)
 
@@ -54,7 +61,7 @@ def build_events_assets(organization: Organization, *, table: str, warehouse_kin
         check_specs=checks.check_specs(keys),
         can_subset=True,
         pool=f"fullstory_{organization.identifier}",
-        backfill_policy=dg.BackfillPolicy.multi_run(WINDOWS_PER_RUN),
+        backfill_policy=backfill_policy,
         required_resource_keys={fullstory_key(organization), STORAGE, WAREHOUSE},
     )
     def sync(context: dg.AssetExecutionContext) -> Iterator[Any]:
