@@ -41,12 +41,12 @@ format: .venv/ready ## Mend style and format where a tool can
 	$(BIN)/ruff format
 
 docs: .venv/ready ## Write the table of settings into the README anew
-	$(BIN)/python -m fullstory_assets.config_docs README.md
+	$(BIN)/python -m fullstory_assets.config.docs README.md
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.10 --all-extras --group dev \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## Remove .venv, caches, and the demo's data (not yours)
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage* data/demo
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .logs_queue logs data/demo data/sandbox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,16 +8,21 @@ each time, and then tries with one run.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
+
+import msgspec
 
 from fullstory_assets.windows import ExportWindow
 
 FIRST_PAUSE = timedelta(minutes=1)
+"""Pause after a first failure; it doubles with each further one."""
+
 LONGEST_PAUSE = timedelta(hours=1)
+"""Pause that no number of failures exceeds, but for its jitter."""
+
 _JITTER = 0.2
 
 
@@ -58,25 +63,14 @@ class Memory:
 
     def to_json(self) -> str:
         """Return it as text."""
-        return json.dumps(
-            {
-                "windows": {start.isoformat(): _to_pair(each) for start, each in self.retries.windows.items()},
-                "organization": _to_pair(self.retries.organization),
-                "done": self.retries.done,
-                "settled_until": self.settled_until.isoformat() if self.settled_until else None,
-            }
-        )
+        return msgspec.json.encode(self).decode()
 
     @classmethod
     def from_json(cls, text: str | None) -> Memory:
         """Return what `to_json` wrote; an empty memory when there is no text or an unreadable one."""
         try:
-            kept = json.loads(text or "{}")
-            windows = {datetime.fromisoformat(start): _from_pair(pair) for start, pair in kept["windows"].items()}
-            retries = Retries(windows, _from_pair(kept["organization"]), int(kept["done"]))
-            until = kept["settled_until"]
-            return cls(retries, datetime.fromisoformat(until) if until else None)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            return msgspec.json.decode(text or "{}", type=cls)
+        except ValueError:
             return cls()
 
 
@@ -172,13 +166,3 @@ def contiguous(windows: Sequence[ExportWindow], limit: int) -> list[list[ExportW
         else:
             ranges.append([window])
     return ranges
-
-
-def _to_pair(attempts: Attempts) -> list[object]:
-    return [attempts.count, attempts.not_before.isoformat() if attempts.not_before else None]
-
-
-def _from_pair(pair: Sequence[object]) -> Attempts:
-    count, moment = pair
-    when = datetime.fromisoformat(str(moment)).astimezone(timezone.utc) if moment else None
-    return Attempts(int(str(count)), when)

@@ -6,17 +6,21 @@ blocks: a window whose rows do not match is not loaded at all, and not recorded 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from fullstory_assets.errors import RowsMismatch
 from fullstory_assets.outcomes import Outcome, Step, WindowDone, WindowFailed
 
+if TYPE_CHECKING:
+    from fullstory_assets.transform import StageSummary
+
 ROWS_MATCH = "rows_match"
 INSIDE_WINDOW = "inside_window"
 REJECTED_RECORDS = "rejected_records"
 NEW_FIELDS = "new_fields"
+"""Names of the checks, as Dagster shows them."""
 
 _DESCRIPTIONS: dict[tuple[Step, str], str] = {
     ("staged_events", ROWS_MATCH): "Records in the landed file = staged rows + rejected records.",
@@ -61,47 +65,38 @@ def check_specs(keys: dict[Step, dg.AssetKey]) -> list[dg.AssetCheckSpec]:
 def evaluate(outcome: Outcome) -> Iterator[Evaluation]:
     """Yield the results of the checks that `outcome` has something to say about."""
     if isinstance(outcome, WindowFailed) and isinstance(outcome.error, RowsMismatch):
-        yield Evaluation("events", ROWS_MATCH, passed=False, description=str(outcome.error))
+        step = "events" if outcome.doing == "load" else "staged_events"
+        yield Evaluation(step, ROWS_MATCH, passed=False, description=str(outcome.error))
     if isinstance(outcome, WindowDone):
-        yield from _of_staged(outcome)
+        if outcome.staged:
+            yield from _of_staged(outcome.staged.summary)
         if outcome.loaded:
             yield Evaluation("events", ROWS_MATCH, passed=True, metadata={"loaded": outcome.loaded.rows})
 
 
-def _of_staged(outcome: WindowDone) -> Iterator[Evaluation]:
-    if not outcome.staged:
-        return
-    summary = outcome.staged.summary
-    warn = dg.AssetCheckSeverity.WARN
-    yield Evaluation(
+def _of_staged(summary: "StageSummary") -> Iterator[Evaluation]:
+    counts = {"in_file": summary.records, "staged": summary.rows, "rejected": summary.rejected}
+    balanced = summary.records == summary.rows + summary.rejected
+    yield Evaluation("staged_events", ROWS_MATCH, passed=balanced, metadata=counts)
+
+    strays = {"outside_window": summary.outside_window, "without_event_start": summary.unplaced}
+    stray = sum(strays.values())
+    yield _warning(INSIDE_WINDOW, stray, f"{stray} records belong to another window or have no EventStart.", strays)
+
+    unreadable = summary.rejected - stray
+    text = f"{unreadable} records were not readable; see the rejected file."
+    yield _warning(REJECTED_RECORDS, unreadable, text, {"unreadable": unreadable})
+
+    names = list(summary.new_fields)
+    yield _warning(NEW_FIELDS, len(names), f"Kept in CustomVars: {', '.join(names)}", {"new_fields": names})
+
+
+def _warning(name: str, found: int, text: str, metadata: dict[str, Any]) -> Evaluation:
+    return Evaluation(
         "staged_events",
-        ROWS_MATCH,
-        passed=summary.records == summary.rows + summary.rejected,
-        metadata={"in_file": summary.records, "staged": summary.rows, "rejected": summary.rejected},
-    )
-    strays = summary.outside_window + summary.unplaced
-    yield Evaluation(
-        "staged_events",
-        INSIDE_WINDOW,
-        passed=strays == 0,
-        severity=warn,
-        description=f"{strays} records belong to another window or have no readable EventStart." if strays else None,
-        metadata={"outside_window": summary.outside_window, "without_event_start": summary.unplaced},
-    )
-    unreadable = summary.rejected - strays
-    yield Evaluation(
-        "staged_events",
-        REJECTED_RECORDS,
-        passed=unreadable == 0,
-        severity=warn,
-        description=f"{unreadable} records were not readable; see the rejected file." if unreadable else None,
-        metadata={"unreadable": unreadable},
-    )
-    yield Evaluation(
-        "staged_events",
-        NEW_FIELDS,
-        passed=not summary.new_fields,
-        severity=warn,
-        description=f"Kept in CustomVars: {', '.join(summary.new_fields)}" if summary.new_fields else None,
-        metadata={"new_fields": list(summary.new_fields)},
+        name,
+        passed=found == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=text if found else None,
+        metadata=metadata,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from fullstory_assets.client import FullStoryClient
-from fullstory_assets.config import SANDBOX, Organization, api_url_for_key
+from fullstory_assets.config import Organization, api_url_for_key
 
 
 def connect(
@@ -29,7 +29,7 @@ def connect(
     """
     key = organization.api_key(environ)
     headers = organization.http_headers(environ)
-    if organization.api_url == SANDBOX:
+    if organization.uses_sandbox:
         from fullstory_assets.sandbox.app import SandboxApp
 
         transport = httpx.WSGITransport(app=SandboxApp())

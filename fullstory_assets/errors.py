@@ -29,7 +29,6 @@ Nothing else belongs in this module.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
 
 
@@ -106,7 +105,7 @@ class RateLimited(ApiError):
     """429: too many requests; `retry_after` says how long to wait."""
 
     retryable = True
-    remedy = "It is tried again by itself; if this goes on, lower the number of exports at once."
+    remedy = "It is tried again by itself; if this goes on, ask FullStory to raise the limit of your account."
 
 
 class ServerError(ApiError):
@@ -196,9 +195,9 @@ class SchemaConflict(WarehouseError):
     remedy = "Rename or convert the column, or give this organization its own `table`."
 
 
-def describe(error: BaseException, *, org: str, when: datetime | None = None, doing: str) -> str:
-    """Return `error` as users read it: the organization, the hour, what failed, why, and the next step."""
-    hour = f" {when:%Y-%m-%d %H:%M}Z" if when else ""
-    if isinstance(error, FullStoryAssetsError):
-        return f"{org}{hour}: {doing} failed. {error}"
-    return f"{org}{hour}: {doing} failed. {type(error).__name__}: {error}"
+def describe(error: BaseException, *, org: str, window: object, doing: str) -> str:
+    """Return `error` as users read it: the organization, the window, what failed, why, and the next step."""
+    words = str(error)
+    if not isinstance(error, FullStoryAssetsError):
+        words = f"{type(error).__name__}: {error}. This was not foreseen; please report it with the run's log."
+    return f"{org} {window}: {doing} failed. {words}"

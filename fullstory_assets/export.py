@@ -8,13 +8,10 @@ the window is loaded; until then the same window is the same export. What is in 
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -33,6 +30,7 @@ from fullstory_assets.errors import (
     StorageError,
 )
 from fullstory_assets.storage.base import Storage
+from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.windows import ObjectKeys
 
 RESUME_FOR = timedelta(hours=24)
@@ -54,7 +52,8 @@ class ExportRecord:
         operation_id: FullStory's operation.
         segment: The segment it was made of.
         created_at: When it was started; events that reach FullStory later are not in it.
-        state: `pending` until the file has landed, `landed` until its rows are loaded, then `done`.
+        state: `pending` until the file has landed, `landed` until the run that landed it has recorded the window, then
+            `done`.
         search_export_id: FullStory's export, once it is complete.
         bytes: Size of the landed file.
         landed_at: When the file landed.
@@ -119,7 +118,6 @@ class Exporter:
         segment: Id of the segment to export.
         stop: When set, waiting ends, and what is under way is cancelled.
         polling: How an export is waited for.
-        folder: Where files are downloaded to; the system's temporary folder by default.
         now: The clock.
     """
 
@@ -129,7 +127,6 @@ class Exporter:
     segment: str
     stop: threading.Event
     polling: Polling = Polling()
-    folder: Path | None = None
     now: Callable[[], datetime] = _utc_now
 
     def land(self, keys: ObjectKeys, *, not_before: datetime | None = None) -> Landed:
@@ -167,10 +164,6 @@ class Exporter:
         if record is not None:
             self._save(keys, replace(record, state="done"))
 
-    def forget(self, keys: ObjectKeys) -> None:
-        """Remove the record, because the export's file is of no use: the next try makes a new export."""
-        self.storage.delete(keys.export)
-
     def _resumable(self, keys: ObjectKeys, not_before: datetime | None) -> ExportRecord | None:
         record = read_record(self.storage, keys)
         if record is None or record.state == "done" or record.segment != self.segment:
@@ -192,7 +185,7 @@ class Exporter:
 
     def _follow(self, keys: ObjectKeys, record: ExportRecord, began: datetime, *, resumed: bool) -> Landed:
         search_export_id = self._finished(keys, record, resumed=resumed)
-        with _work_folder(self.folder) as folder:
+        with work_folder() as folder:
             file = folder / "export"
             size = self.client.collect(search_export_id, file)
             self.storage.write_file(keys.raw, file)
@@ -208,7 +201,7 @@ class Exporter:
             self._abandon(keys, record.operation_id)
             raise
         if operation.failed or operation.search_export_id is None:
-            self.forget(keys)
+            forget_record(self.storage, keys)
             reason = operation.error or ("no reason given" if operation.failed else "it is complete without a result")
             raise ExportFailed(f"FullStory gave up export {record.operation_id}: {reason.rstrip('.')}.")
         if resumed and operation.expires and operation.expires <= self.now():
@@ -239,7 +232,7 @@ class Exporter:
         """Forget and cancel an export, as far as that can be done now."""
         try:
             # In this order: a cancelled export that is still on record would be waited for by the next run.
-            self.forget(keys)
+            forget_record(self.storage, keys)
         except StorageError as error:
             _logger.warning("%s %s: export %s stays on record: %s", keys.org, keys.window, operation_id, error)
         else:
@@ -270,6 +263,11 @@ def read_record(storage: Storage, keys: ObjectKeys) -> ExportRecord | None:
         return None
 
 
+def forget_record(storage: Storage, keys: ObjectKeys) -> None:
+    """Remove the record, because the export's file is of no use: the next try makes a new export."""
+    storage.delete(keys.export)
+
+
 class _Gone(ExportError):
     """The export of an earlier run is no longer kept."""
 
@@ -282,17 +280,3 @@ def _unfinished(operation: Operation, waited: timedelta) -> str:
     progress = "" if operation.percent is None else f", {operation.percent} %"
     minutes = waited.total_seconds() / 60
     return f"Export {operation.id} was not finished after {minutes:.0f} minutes (state {operation.state}{progress})."
-
-
-@contextmanager
-def _work_folder(parent: Path | None) -> Iterator[Path]:
-    """Give a folder of this window's own: two runs may work on the same window."""
-    try:
-        if parent:
-            parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix="fullstory_assets_", dir=parent, ignore_cleanup_errors=True)
-    except OSError as error:
-        where = parent or tempfile.gettempdir()
-        raise StorageError(f"Cannot make a work folder in {where}: {error.strerror}.") from error
-    with folder as path:
-        yield Path(path)

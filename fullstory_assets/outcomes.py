@@ -1,7 +1,7 @@
 """What can become of a window: the words in which `sync` reports and the Dagster layer records.
 
 Kept apart from the work itself because Dagster reads these when it loads the definitions, and the work brings an HTTP
-client and Arrow with it. Only small immutable records belong here.
+client and Arrow with it. Only small immutable records belong here, and the constants both sides need.
 """
 
 from __future__ import annotations

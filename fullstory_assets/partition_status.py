@@ -1,8 +1,8 @@
 """What Dagster knows of an organization's windows: done, under way, failed, asked for by a backfill.
 
-The only module that looks behind Dagster's public face. The public ways list every partition by name, which takes a
-second for five years of hours; Dagster's own pages work with subsets, that is, ranges of time. `pyproject.toml` keeps
-Dagster below the next minor version for this module's sake, and its tests show when something moves.
+The only module that looks behind Dagster's public face at run time. The public ways list every partition by name, which
+takes a second for five years of hours; Dagster's own pages work with subsets, that is, ranges of time. `pyproject.toml`
+keeps Dagster below the next minor version for this module's sake, and its tests show when something moves.
 """
 
 from collections.abc import Iterator
@@ -21,19 +21,13 @@ from fullstory_assets.windows import ExportWindow, WindowGrid
 
 @dataclass(frozen=True)
 class WindowSet:
-    """A set of windows of one grid, kept as ranges of time; `&`, `|` and `-` as in sets."""
+    """A set of windows of one grid, kept as ranges of time; `-` as in sets."""
 
     grid: WindowGrid
     subset: Any
 
     def __len__(self) -> int:
         return self.subset.num_partitions if hasattr(self.subset, "num_partitions") else len(self.subset)
-
-    def __and__(self, other: "WindowSet") -> "WindowSet":
-        return WindowSet(self.grid, self.subset & other.subset)
-
-    def __or__(self, other: "WindowSet") -> "WindowSet":
-        return WindowSet(self.grid, self.subset | other.subset)
 
     def __sub__(self, other: "WindowSet") -> "WindowSet":
         return WindowSet(self.grid, self.subset - other.subset)

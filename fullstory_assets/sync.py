@@ -11,7 +11,6 @@ The caller chooses which steps run; a step reads only what the step before it wr
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections import deque
@@ -20,13 +19,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 from fullstory_assets.errors import LandedFileError, StorageError, WarehouseError, WarehouseLocked
-from fullstory_assets.export import Exporter, read_record
+from fullstory_assets.export import Exporter, forget_record, read_record
 from fullstory_assets.outcomes import HEARTBEAT_SECONDS, Loaded, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.storage.base import Storage
+from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.transform import StagedFile, read_staged, stage_events
 from fullstory_assets.warehouses.base import StagedWindow, Warehouse
 from fullstory_assets.windows import ExportWindow, ObjectKeys
@@ -65,6 +64,8 @@ class Sync:
         max_exports: int = MAX_EXPORTS,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
+        if ("raw_events" in steps) != (exporter is not None):
+            raise ValueError("an exporter is needed for raw_events, and only for it")
         self._org = org
         self._steps = frozenset(steps)
         self._storage = storage
@@ -109,7 +110,7 @@ class Sync:
         seconds = 0.0
         doing = "export"
         try:
-            if "raw_events" in self._steps and self._exporter:
+            if self._exporter:
                 landed = self._exporter.land(keys, not_before=self._not_before(window))
             doing = "staging"
             if "staged_events" in self._steps:
@@ -131,21 +132,22 @@ class Sync:
                 f"No landed export is on record for {self._storage.uri(keys.raw)}.",
                 remedy="Materialize raw_events first.",
             )
-        with tempfile.TemporaryDirectory(prefix="fullstory_assets_") as folder, self._storage.fetch(keys.raw) as landed:
-            staged, rejected = Path(folder, "staged.parquet"), Path(folder, "rejected.ndjson")
+        with work_folder() as folder, self._storage.fetch(keys.raw) as landed:
+            staged, rejected = folder / "staged.parquet", folder / "rejected.ndjson"
             try:
-                stage_events(landed, staged, rejected, org=keys.org, window=keys.window, exported_at=record.created_at)
+                account = stage_events(
+                    landed, staged, rejected, org=keys.org, window=keys.window, exported_at=record.created_at
+                )
             except LandedFileError:
                 # The same export would give the same broken file again.
-                if self._exporter:
-                    self._exporter.forget(keys)
+                forget_record(self._storage, keys)
                 raise
             if rejected.exists():
                 self._storage.write_file(keys.rejected, rejected)
             else:
                 self._storage.delete(keys.rejected)
             self._storage.write_file(keys.staged, staged)
-            return read_staged(staged)
+            return account
 
     def _load(self, ready: Sequence[WindowDone | WindowFailed]) -> Iterator[WindowDone | WindowFailed]:
         """Load what is ready in one transaction; when it fails, each window alone: one bad one harms no other."""

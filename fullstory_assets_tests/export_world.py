@@ -134,7 +134,7 @@ class World:
         return FullStoryClient(KEY, api_url="https://api.test", transport=transport, wait=wait_on(self.clock))
 
     def exporter(self, **options) -> Exporter:
-        settings = {"segment": "everyone", "stop": self.clock, "folder": self.folder, "now": lambda: self.clock.time}
+        settings = {"segment": "everyone", "stop": self.clock, "now": lambda: self.clock.time}
         return Exporter(self.client(), self.storage, **(settings | options))
 
     def run_that_dies_while_waiting(self) -> None:

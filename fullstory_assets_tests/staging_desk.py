@@ -24,7 +24,7 @@ class Desk:
     def stage(self, content: bytes, **options) -> StageSummary:
         self.landed.write_bytes(content)
         options = {"org": "acme", "window": WINDOW, "exported_at": EXPORTED_AT} | options
-        return stage_events(self.landed, self.staged, self.rejected, **options)
+        return stage_events(self.landed, self.staged, self.rejected, **options).summary
 
     def rows(self) -> list[dict]:
         return pq.read_table(self.staged).to_pylist()

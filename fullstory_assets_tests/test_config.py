@@ -202,9 +202,9 @@ def test_the_sandbox_settings(tmp_path):
     chosen = sandbox_settings(tmp_path)
     [demo] = chosen.organizations
 
-    assert (demo.name, demo.uses_sandbox, demo.grid) == ("demo", True, WindowGrid(MIDNIGHT, HOUR, HOUR))
-    assert chosen.storage.path == tmp_path / "data/demo/events"
-    assert chosen.warehouse.path == tmp_path / "data/demo/fullstory.duckdb"
+    assert (demo.name, demo.uses_sandbox, demo.grid) == ("sandbox", True, WindowGrid(MIDNIGHT, HOUR, HOUR))
+    assert chosen.storage.path == tmp_path / "data/sandbox/events"
+    assert chosen.warehouse.path == tmp_path / "data/sandbox/fullstory.duckdb"
     assert chosen.source == "the sandbox"
     assert not chosen.configured
     assert chosen == sandbox_settings(tmp_path)

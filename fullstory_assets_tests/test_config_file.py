@@ -1,13 +1,11 @@
 """Finding and reading `fullstory.yaml`: every problem in one text, each with its line."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fullstory_assets.config import Settings, load_settings, sandbox_settings
-from fullstory_assets.config.docs import EXAMPLE
 from fullstory_assets.errors import ConfigError
 
 ACME = "organizations:\n  - name: acme\n    start: 2026-01-01\n"
@@ -35,14 +33,6 @@ def test_the_smallest_configuration(tmp_path):
     assert settings.warehouse.path == tmp_path / "data/fullstory.duckdb"
     assert settings.source == "fullstory.yaml"
     assert settings.configured
-
-
-def test_the_example_of_the_documentation(tmp_path):
-    acme, acme_eu = load(tmp_path, EXAMPLE).organizations
-
-    assert (acme.name, acme.lag, acme.settle) == ("acme", timedelta(hours=24), None)
-    assert (acme_eu.name, acme_eu.lag, acme_eu.settle) == ("acme_eu", timedelta(hours=3), timedelta(hours=26))
-    assert acme_eu.api_key_env == "FULLSTORY_API_KEY_EU"
 
 
 def test_without_a_file_it_is_the_sandbox(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from fullstory_assets.checks import INSIDE_WINDOW, NEW_FIELDS, REJECTED_RECORDS, ROWS_MATCH
 from fullstory_assets.cli import COMMANDS, cli
 from fullstory_assets.config import load_settings
-from fullstory_assets.config.docs import settings_table
+from fullstory_assets.config.docs import END, START, settings_table, write_settings_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -31,9 +31,15 @@ def command(name: str) -> click.Command:
 
 
 def test_the_table_of_settings_is_the_codes_own():
-    table = README.partition("<!-- settings: made by `make docs` -->\n")[2].partition("<!-- end of settings -->")[0]
+    assert f"{START}{settings_table().strip()}\n{END}" in README, "run `make docs`"
 
-    assert table.strip() == settings_table().strip(), "run `make docs`"
+
+def test_make_docs_mends_an_outdated_table(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text(README.replace(settings_table().strip(), "something old"))
+    write_settings_table(page)
+
+    assert page.read_text() == README
 
 
 @pytest.mark.parametrize("text", blocks("yaml"), ids=range(len(blocks("yaml"))))

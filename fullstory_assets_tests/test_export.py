@@ -1,4 +1,5 @@
 import json
+import tempfile
 import threading
 from datetime import datetime, timedelta, timezone
 
@@ -13,13 +14,16 @@ from fullstory_assets.errors import (
     ServerError,
     StorageError,
 )
-from fullstory_assets.export import Exporter, ExportRecord, Polling
+from fullstory_assets.export import Exporter, ExportRecord, Polling, forget_record
 from fullstory_assets_tests.export_world import CONTENT, KEYS, NOW, World
 
 
 @pytest.fixture
-def world(tmp_path) -> World:
-    return World(tmp_path / "work")
+def world(tmp_path, monkeypatch) -> World:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return World(folder)
 
 
 def test_a_window_lands(world):
@@ -36,7 +40,7 @@ def test_a_window_lands(world):
     assert list(world.folder.iterdir()) == []
 
 
-def test_clock_and_folder_are_the_systems_unless_told(world):
+def test_the_clock_is_the_systems_unless_told(world):
     before = datetime.now(timezone.utc)
     landed = Exporter(world.client(), world.storage, segment="everyone", stop=threading.Event()).land(KEYS)
     assert before <= landed.record.created_at <= datetime.now(timezone.utc)
@@ -85,7 +89,7 @@ def test_a_finished_window_is_exported_anew(world):
 
 def test_a_forgotten_window_is_exported_anew(world):
     world.exporter().land(KEYS)
-    world.exporter().forget(KEYS)
+    forget_record(world.storage, KEYS)
     assert world.record is None
     assert not world.exporter().land(KEYS).resumed
 
@@ -244,7 +248,7 @@ def test_a_storage_that_refuses_the_file_leaves_the_export_to_be_resumed(world):
 
 
 def test_a_work_folder_that_cannot_be_made_is_a_storage_error(world):
-    world.folder.write_text("in the way")
+    world.folder.rmdir()
     with pytest.raises(StorageError, match="work folder"):
         world.exporter().land(KEYS)
 

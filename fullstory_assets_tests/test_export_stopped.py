@@ -1,4 +1,5 @@
 import logging
+import tempfile
 
 import httpx
 import pytest
@@ -8,8 +9,11 @@ from fullstory_assets_tests.export_world import KEY, KEYS, World
 
 
 @pytest.fixture
-def world(tmp_path) -> World:
-    return World(tmp_path / "work")
+def world(tmp_path, monkeypatch) -> World:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return World(folder)
 
 
 def test_a_stopped_run_cancels_and_forgets_its_export(world):

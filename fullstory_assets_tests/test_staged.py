@@ -1,6 +1,5 @@
 """The staged file: it is whole and says how it came about, or it is refused."""
 
-import json
 from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
@@ -93,12 +92,6 @@ def test_parquet_is_packed_with_zstd(path):
     write(path, [ROW])
 
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
-
-
-def test_an_account_is_plain_json():
-    summary = account(2).summary
-
-    assert StageSummary.from_dict(json.loads(json.dumps(summary.to_dict()))) == summary
 
 
 def test_an_error_while_writing_leaves_no_file(path):

@@ -21,7 +21,9 @@ from fullstory_assets.errors import FullStoryAssetsError, describe
 from fullstory_assets.export import Exporter
 from fullstory_assets.outcomes import STEPS, Outcome, Step, WindowDone, WindowFailed
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
+from fullstory_assets.storage.base import Storage
 from fullstory_assets.sync import Sync
+from fullstory_assets.warehouses.base import Warehouse
 from fullstory_assets.windows import ExportWindow
 
 _FAILURES_SHOWN = 5
@@ -49,6 +51,9 @@ class SyncStep:
         self._organization = organization
         self._keys = keys
         self._table = table
+        self._connector: Connector = getattr(context.resources, fullstory_key(organization))
+        self._storage: Storage = getattr(context.resources, STORAGE)
+        self._warehouse: Warehouse = getattr(context.resources, WAREHOUSE)
         self._steps: list[Step] = [step for step in STEPS if keys[step] in context.selected_asset_keys]
         self._windows = windows_of(context, organization.grid)
         self._began = time.monotonic()
@@ -77,24 +82,20 @@ class SyncStep:
     def _outcomes(self) -> Iterator[Outcome]:
         """Yield the core's outcomes; an error before the first one, such as a missing key, fails the first window."""
         stop = threading.Event()
-        resources = self._context.resources
-        connector: Connector = getattr(resources, fullstory_key(self._organization))
         with ExitStack() as stack:
             exporter = None
             try:
                 if "raw_events" in self._steps:
-                    client = stack.enter_context(connector.open(wait_on(stop)))
-                    exporter = Exporter(
-                        client, getattr(resources, STORAGE), segment=self._organization.segment, stop=stop
-                    )
+                    client = stack.enter_context(self._connector.open(wait_on(stop)))
+                    exporter = Exporter(client, self._storage, segment=self._organization.segment, stop=stop)
             except FullStoryAssetsError as error:
                 yield WindowFailed(self._windows[0], "export", error)
                 return
             yield from Sync(
                 self._organization.name,
                 steps=self._steps,
-                storage=getattr(resources, STORAGE),
-                warehouse=getattr(resources, WAREHOUSE),
+                storage=self._storage,
+                warehouse=self._warehouse,
                 table=self._table,
                 exporter=exporter,
                 stop=stop,
@@ -108,9 +109,8 @@ class SyncStep:
         checks block them. A run of many yields each window's own events: a result at the end would mark *all* windows
         as materialized, and nothing would be kept of a run that dies midway.
         """
-        storage = getattr(self._context.resources, STORAGE)
         for step in self._steps:
-            metadata = window_metadata(step, done, org=self._organization.name, storage=storage)
+            metadata = window_metadata(step, done, org=self._organization.name, storage=self._storage)
             if self._single:
                 yield dg.MaterializeResult(self._keys[step], metadata=metadata)
             else:
@@ -141,7 +141,7 @@ class SyncStep:
         """Log what happened to a window, and how far the run is."""
         name, log = self._organization.name, self._context.log
         if isinstance(outcome, WindowFailed):
-            log.error(describe(outcome.error, org=name, when=outcome.window.start, doing=outcome.doing))
+            log.error(describe(outcome.error, org=name, window=outcome.window, doing=outcome.doing))
             return
         news = _summary(outcome) if isinstance(outcome, WindowDone) else "still under way"
         log.info("%s %s: %s. %s", name, outcome.window, news, self._progress())
@@ -164,11 +164,11 @@ class SyncStep:
         """
         name = self._organization.name
         texts = {
-            each.window.partition_key: describe(each.error, org=name, when=each.window.start, doing=each.doing)
+            each.window.partition_key: describe(each.error, org=name, window=each.window, doing=each.doing)
             for each in self._failed
         }
         not_tried = len(self._windows) - self._done - len(self._failed)
-        lines = [f"{name}: {len(self._windows) - self._done} of {len(self._windows)} windows were not loaded."]
+        lines = [f"{name}: {len(self._windows) - self._done} of {len(self._windows)} windows are not done."]
         lines += list(texts.values())[:_FAILURES_SHOWN]
         if len(texts) > _FAILURES_SHOWN:
             lines.append(f"… and {len(texts) - _FAILURES_SHOWN} more; see this failure's metadata.")

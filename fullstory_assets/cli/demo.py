@@ -104,8 +104,9 @@ def _load_missing(settings: Settings, now: datetime) -> list[ExportWindow]:
     with dg.DagsterInstance.get() as instance:
         status = read_status(instance, key, grid, partitions_of(grid), now=now)
         windows = list(status.existing)[-HOURS:]
-        # What a killed demo had under way still counts as busy, so only what is done is left out.
-        done = set(status.done)
+        # What a killed demo had under way still counts as busy, so only what is done is left out; and Dagster's history
+        # outlives a database that was deleted.
+        done = set(status.done) if settings.warehouse.path.exists() else set()
         missing = [window for window in windows if window not in done]
         click.echo(f"{len(windows)} hours: {len(windows) - len(missing)} loaded before, {len(missing)} to load.")
         for each in contiguous(missing, WINDOWS_PER_RUN):

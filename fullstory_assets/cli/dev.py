@@ -44,7 +44,8 @@ def require_free_port(port: int) -> None:
         except OSError as error:
             raise FullStoryAssetsError(
                 f"Port {port} of {_HOST} cannot be used: {error.strerror}.",
-                remedy=f"Stop the program that listens there, or choose another port, such as PORT={port % 65535 + 1}.",
+                remedy=f"Stop the program that listens there, or choose another port: --port {port % 65535 + 1} "
+                f"(with make: PORT={port % 65535 + 1}).",
             ) from None
 
 

@@ -1,12 +1,14 @@
-"""The settings as users read about them: their names, a table of all, and an example.
+"""The settings as users read about them: their names, and a table of all.
 
-Everything is made from the models of `config`, so that documentation and error texts cannot differ from them.
+Everything is made from the models of `settings`, so that documentation and error texts cannot differ from them.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import get_args
 
 from pydantic import BaseModel
@@ -15,26 +17,8 @@ from pydantic.fields import FieldInfo
 from fullstory_assets.config.settings import Settings
 from fullstory_assets.config.values import format_duration
 
-EXAMPLE = """\
-organizations:
-  - name: acme
-    start: 2026-01-01      # first window to export, UTC
-
-  - name: acme_eu
-    api_key_env: FULLSTORY_API_KEY_EU
-    start: 2026-01-01
-    lag: 3h                # load each hour three hours after its end ...
-    settle: 26h            # ... and once more when its values do not change any more
-
-storage:
-  kind: local
-  path: data/events        # relative to this file
-
-warehouse:
-  kind: duckdb
-  path: data/fullstory.duckdb
-"""
-"""A short `fullstory.yaml`."""
+START, END = "<!-- settings: made by `make docs` -->\n", "<!-- end of settings -->"
+"""Between these two marks of a page stands the table of settings."""
 
 
 def _kinds(field: FieldInfo) -> tuple[type[BaseModel], ...]:
@@ -71,3 +55,14 @@ def _default(field: FieldInfo) -> str:
     if not default:
         return "none"
     return f"`{format_duration(default) if isinstance(default, timedelta) else default}`"
+
+
+def write_settings_table(page: Path) -> None:
+    """Replace what stands between the marks of a page by the table of settings."""
+    before, _, rest = page.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{START}{settings_table().strip()}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    write_settings_table(Path(sys.argv[1]))

@@ -1,7 +1,7 @@
 """The text of a configuration file -> plain values, each with its line.
 
 A value means what stands there: `no` is the text `no`, and `1:30` is not the number 90, as YAML 1.1 would have it; the
-models of `config` decide what a text stands for. Anchors, aliases and merge keys (`<<`) work, within bounds. Which
+models of `settings` decide what a text stands for. Anchors, aliases and merge keys (`<<`) work, within bounds. Which
 settings there are is not known here.
 """
 

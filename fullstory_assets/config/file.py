@@ -1,6 +1,6 @@
 """Finding and reading `fullstory.yaml`.
 
-The file is parsed into plain text, lists and mappings with the line of each, checked by the models of `config`, and
+The file is parsed into plain text, lists and mappings with the line of each, checked by the models of `settings`, and
 everything that is wrong is said in one `ConfigError`, a line each. What the settings mean is not decided here.
 """
 

@@ -1,8 +1,8 @@
 """The settings: which organizations to export, where files are stored, and which warehouse is loaded.
 
-`config_file` reads them from `fullstory.yaml`; `build` makes Dagster definitions from them. The descriptions of the
-fields are the documentation users read (`settings_table`). A settings object never holds a secret, only the names of
-the environment variables that do. Nothing here opens files, reads the process's environment or asks the time.
+`file` reads them from `fullstory.yaml`; `build` makes Dagster definitions from them. The descriptions of the fields are
+the documentation users read (`docs.settings_table`). A settings object never holds a secret, only the names of the
+environment variables that do. Nothing here opens files, reads the process's environment or asks the time.
 """
 
 from __future__ import annotations
@@ -269,12 +269,12 @@ Dagster knows of them, at each load."""
 
 
 def sandbox_settings(cwd: Path) -> Settings:
-    """Return the settings in force without a configuration: an organization of made-up events, files in `data/demo`."""
+    """Return the settings in force without a configuration: an organization of made-up events in `data/sandbox`."""
     return Settings.model_validate(
         {
-            "organizations": [{"name": "demo", "api_url": SANDBOX, "start": SANDBOX_START, "lag": "1h"}],
-            "storage": {"kind": "local", "path": "data/demo/events"},
-            "warehouse": {"kind": "duckdb", "path": "data/demo/fullstory.duckdb"},
+            "organizations": [{"name": "sandbox", "api_url": SANDBOX, "start": SANDBOX_START, "lag": "1h"}],
+            "storage": {"kind": "local", "path": "data/sandbox/events"},
+            "warehouse": {"kind": "duckdb", "path": "data/sandbox/fullstory.duckdb"},
         },
         context=Origin(folder=cwd, source=_NO_SOURCE),
     )

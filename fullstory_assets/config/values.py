@@ -2,7 +2,7 @@
 
 Each type here takes what stands in a file, refuses what could do harm further on (a path in a name, SQL in a table's
 name, a line break in a header) and says what is allowed instead. Values that may be a secret in the wrong place are
-never repeated in an error. Which settings there are is the business of `config`.
+never repeated in an error. Which settings there are is the business of `settings`.
 """
 
 from __future__ import annotations

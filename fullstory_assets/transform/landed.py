@@ -67,7 +67,7 @@ class LandedFile:
             LandedFileError: The gzip data is damaged or cut, the file is not JSON, or its array does not hold together.
         """
         with self.path.open("rb") as file:
-            window = _Window(self._chunks(file))
+            window = _Buffer(self._chunks(file))
             window.skip_byte_order_mark()
             first = window.peek()
             if first == b"{":
@@ -120,7 +120,7 @@ def _inflate(data: bytes, file: BinaryIO) -> Iterator[bytes]:
         data = file.read(_READ)
 
 
-class _Window:
+class _Buffer:
     """The part of the inflated file that is being looked at, with a cursor; what lies before the cursor may go."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -179,7 +179,7 @@ class _Window:
         return record
 
 
-def _lines(window: _Window) -> Iterator[RawRecord]:
+def _lines(window: _Buffer) -> Iterator[RawRecord]:
     searched = 0
     while True:
         end = window.data.find(b"\n", window.at + searched)
@@ -198,7 +198,7 @@ def _lines(window: _Window) -> Iterator[RawRecord]:
         yield RawRecord(window.position, last, complete=False)
 
 
-def _elements(window: _Window) -> Iterator[RawRecord]:
+def _elements(window: _Buffer) -> Iterator[RawRecord]:
     window.at += 1
     if window.peek() != b"]":
         yield window.take(_value_length(window))
@@ -213,7 +213,7 @@ def _elements(window: _Window) -> Iterator[RawRecord]:
         raise window.error("Something follows the end of the array")
 
 
-def _value_length(window: _Window) -> int:
+def _value_length(window: _Buffer) -> int:
     """Return the length of the value at the cursor, by its brackets or quotes; whether it is JSON is not looked at."""
     first = window.data[window.at : window.at + 1]
     if first == b"{":
@@ -228,7 +228,7 @@ def _value_length(window: _Window) -> int:
     return length
 
 
-def _plain_object_length(window: _Window) -> int:
+def _plain_object_length(window: _Buffer) -> int:
     """Return the length of the object at the cursor when counting bytes is enough to be sure of it, else 0.
 
     It is for the object up to the first `}`, when its quotes are paired and it opens no other bracket. Many times
@@ -241,7 +241,7 @@ def _plain_object_length(window: _Window) -> int:
     return 0 if unescaped.count(b'"') % 2 else len(value)
 
 
-def _brackets_length(window: _Window) -> int:
+def _brackets_length(window: _Buffer) -> int:
     length = depth = 0
     while True:
         found = _match(_TO_BRACKET, window.data, window.at + length)
@@ -255,7 +255,7 @@ def _brackets_length(window: _Window) -> int:
             length = _past_obstacle(window, length)
 
 
-def _past_obstacle(window: _Window, length: int) -> int:
+def _past_obstacle(window: _Buffer, length: int) -> int:
     """Go on where `_TO_BRACKET` finds nothing it can pass: at the window's end, or at a string too long for it."""
     if window.at + length < len(window.data):
         return _string_end(window, length + 1)
@@ -264,7 +264,7 @@ def _past_obstacle(window: _Window, length: int) -> int:
     return length
 
 
-def _string_end(window: _Window, length: int) -> int:
+def _string_end(window: _Buffer, length: int) -> int:
     """Return where, counted from the cursor, the string ends whose content begins or goes on at `length`."""
     while True:
         length = _match(_STRING_PART, window.data, window.at + length).end() - window.at
@@ -275,7 +275,7 @@ def _string_end(window: _Window, length: int) -> int:
             raise window.error("The file is cut short inside the record that begins here")
 
 
-def _scalar_length(window: _Window) -> int:
+def _scalar_length(window: _Buffer) -> int:
     length = 0
     while True:
         length = _match(_SCALAR, window.data, window.at + length).end() - window.at

@@ -6,14 +6,14 @@ ask another what it did, and a file that was not finished cannot be taken for a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +24,9 @@ from fullstory_assets.windows import ExportWindow
 
 FOOTER_KEY = b"fullstory_assets"
 """Key, in the Parquet footer's metadata, of the account: a JSON object."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone."""
 
 _AGAIN = "Materialize staged_events of this window again."
 _BATCH_ROWS = 1024
@@ -54,34 +57,11 @@ class StageSummary:
     rejected: int
     outside_window: int
     unplaced: int
-    first_event: datetime | None
-    last_event: datetime | None
+    first_event: Moment | None
+    last_event: Moment | None
     new_fields: tuple[str, ...]
     misfits: Mapping[str, int]
     bytes: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it with JSON's types only; times as ISO 8601."""
-        return asdict(self) | {
-            "first_event": self.first_event and self.first_event.isoformat(),
-            "last_event": self.last_event and self.last_event.isoformat(),
-            "new_fields": list(self.new_fields),
-            "misfits": dict(self.misfits),
-        }
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> StageSummary:
-        """Return what `to_dict` was made of.
-
-        Raises:
-            ValueError, TypeError: It was made of something else.
-        """
-        first, last = (fields.get(name) and datetime.fromisoformat(fields[name]) for name in _TIMES)
-        texts = tuple(fields.get("new_fields", ()))
-        return cls(**{**fields, "first_event": first, "last_event": last, "new_fields": texts})
-
-
-_TIMES = ("first_event", "last_event")
 
 
 @dataclass(frozen=True)
@@ -97,31 +77,8 @@ class StagedFile:
 
     org: str
     window: ExportWindow
-    exported_at: datetime
+    exported_at: Moment
     summary: StageSummary
-
-    def to_json(self) -> str:
-        """Return it as the footer holds it."""
-        return json.dumps({
-            "org": self.org,
-            "window_start": self.window.start.isoformat(),
-            "window_end": self.window.end.isoformat(),
-            "exported_at": self.exported_at.isoformat(),
-            "summary": self.summary.to_dict(),
-        })  # fmt: skip
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> StagedFile:
-        """Return what `to_json` was made of.
-
-        Raises:
-            KeyError, ValueError, TypeError: It was made of something else.
-        """
-        fields = json.loads(text)
-        start, end, exported_at = (
-            datetime.fromisoformat(fields[name]) for name in ("window_start", "window_end", "exported_at")
-        )
-        return cls(fields["org"], ExportWindow(start, end), exported_at, StageSummary.from_dict(fields["summary"]))
 
 
 def read_staged(path: Path) -> StagedFile:
@@ -135,8 +92,8 @@ def read_staged(path: Path) -> StagedFile:
         account = (parquet.metadata or {}).get(FOOTER_KEY)
         if account is None:
             raise StorageError(f"The file {path.name} was not staged by fullstory_assets.", remedy=_AGAIN)
-        staged = StagedFile.from_json(account)
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        staged = msgspec.json.decode(account, type=StagedFile)
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise StorageError(f"The staged file {path.name} cannot be read: {error}.", remedy=_AGAIN) from error
     if parquet.num_rows != staged.summary.rows:
         raise StorageError(
@@ -185,7 +142,7 @@ class StagedFileWriter:
             self._end_batch()
         if self._group:
             self._end_group()
-        self._parquet.add_key_value_metadata({FOOTER_KEY.decode(): account.to_json()})
+        self._parquet.add_key_value_metadata({FOOTER_KEY: msgspec.json.encode(account)})
 
     def _end_batch(self) -> None:
         values = zip(*self._rows, strict=True)

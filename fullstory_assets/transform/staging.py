@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fullstory_assets.errors import LandedFileError, StorageError
+from fullstory_assets.errors import LandedFileError, RowsMismatch, StorageError
 from fullstory_assets.schema import CUSTOM_PREFIXES, EVENTS, TableSchema
 from fullstory_assets.transform.exact_json import NotAnObject, NotJson
 from fullstory_assets.transform.landed import LandedFile, RawRecord
@@ -34,8 +34,8 @@ def stage_events(
     window: ExportWindow,
     exported_at: datetime,
     schema: TableSchema = EVENTS,
-) -> StageSummary:
-    """Stage a landed file, and return what became of its records.
+) -> StagedFile:
+    """Stage a landed file, and return what the staged file says about itself.
 
     A record is rejected when it is not a JSON object, and also when its `EventStart` is missing, unreadable or outside
     the window: loading replaces the window's rows by `EventStart`, so a stray row would stay and be doubled by the
@@ -54,6 +54,7 @@ def stage_events(
 
     Raises:
         LandedFileError: The landed file cannot be read as a whole.
+        RowsMismatch: A record is neither staged nor rejected.
         StorageError: A file cannot be read or written.
         ValueError: `exported_at` has no time zone.
     """
@@ -69,11 +70,19 @@ def stage_events(
             staging = _Staging(table, refused, org=org, window=window, exported_at=exported_at, schema=schema)
             for record in records:
                 staging.take(record)
-            summary = staging.summary(file.size)
-            table.finish(StagedFile(org, window, exported_at, summary))
+            account = StagedFile(org, window, exported_at, staging.summary(file.size))
+            _require_all_records(account.summary)
+            table.finish(account)
     except OSError as error:
         raise StorageError(f"Staging into {staged} failed: {error}.") from error
-    return summary
+    return account
+
+
+def _require_all_records(summary: StageSummary) -> None:
+    if summary.records != summary.rows + summary.rejected:
+        raise RowsMismatch(
+            f"The landed file has {summary.records} records; {summary.rows} were staged, {summary.rejected} rejected."
+        )
 
 
 class _Staging:
@@ -132,7 +141,7 @@ class _Staging:
         return StageSummary(
             records=self._records,
             rows=self._rows,
-            rejected=self._records - self._rows,
+            rejected=self._refused.count,
             outside_window=self._outside_window,
             unplaced=self._unplaced,
             first_event=None if self._first is None else moment(self._first),
@@ -179,6 +188,7 @@ class _RejectedFile:
         self._path = path
         self._stack = stack
         self._file: BinaryIO | None = None
+        self.count = 0
 
     def add(self, record: RawRecord, *, number: int, reason: str) -> None:
         line: dict[str, Any] = {"position": record.position, "record_number": number, "reason": reason}
@@ -189,3 +199,4 @@ class _RejectedFile:
         if self._file is None:
             self._file = self._stack.enter_context(self._path.open("wb"))
         self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self.count += 1
