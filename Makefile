@@ -41,7 +41,7 @@ format: .venv/ready ## Mend style and format where a tool can
 	$(BIN)/ruff format
 
 docs: .venv/ready ## Write the table of settings into the README anew
-	$(BIN)/python -m fullstory_assets.config.docs README.md
+	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.config.docs import write_settings_table as w; w(Path('README.md'))"
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.10 --all-extras --group dev \

@@ -12,10 +12,14 @@ import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
 from fullstory_assets.windows import ExportWindow
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone."""
 
 FIRST_PAUSE = timedelta(minutes=1)
 """Pause after a first failure; it doubles with each further one."""
@@ -31,7 +35,7 @@ class Attempts:
     """Failures in a row, and when to try again; `not_before` is `None` while a try is under way."""
 
     count: int
-    not_before: datetime | None
+    not_before: Moment | None
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,24 @@ class Retries:
         done: Number of windows done at the last look.
     """
 
-    windows: dict[datetime, Attempts] = field(default_factory=dict)
+    windows: dict[Moment, Attempts] = field(default_factory=dict)
     organization: Attempts = Attempts(0, None)
     done: int = 0
+
+
+@dataclass(frozen=True)
+class Settling:
+    """How far the settle pass has looked.
+
+    Args:
+        rule: The settings it looked with; under other settings it looks again.
+        looked_until: Windows that end at or before this moment were looked at.
+        unsettled: Starts of those that were not settled then.
+    """
+
+    rule: str = ""
+    looked_until: Moment | None = None
+    unsettled: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,11 +74,11 @@ class Memory:
 
     Args:
         retries: What is remembered of failures.
-        settled_until: Windows that end at or before this moment need no settle pass.
+        settling: What is remembered of the settle pass.
     """
 
     retries: Retries = field(default_factory=Retries)
-    settled_until: datetime | None = None
+    settling: Settling = field(default_factory=Settling)
 
     def to_json(self) -> str:
         """Return it as text."""
@@ -70,7 +89,7 @@ class Memory:
         """Return what `to_json` wrote; an empty memory when there is no text or an unreadable one."""
         try:
             return msgspec.json.decode(text or "{}", type=cls)
-        except ValueError:
+        except (ValueError, OverflowError):
             return cls()
 
 
@@ -95,10 +114,17 @@ class Look:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to ask for: each range of contiguous windows is one run. `retries` is to be remembered."""
+    """What to ask for: each range of contiguous windows is one run.
+
+    Args:
+        ranges: The windows, oldest first.
+        retries: To be remembered.
+        next_try: When a failed window is due next, if any waits.
+    """
 
     ranges: list[list[ExportWindow]]
     retries: Retries
+    next_try: datetime | None = None
 
 
 def plan(look: Look, retries: Retries, *, runs: int, windows_per_run: int) -> Plan:
@@ -112,7 +138,8 @@ def plan(look: Look, retries: Retries, *, runs: int, windows_per_run: int) -> Pl
     if retries.organization.count:
         ranges = _probe(ranges, retries, look.now)
     asked = ranges[: max(0, runs)]
-    return Plan(asked, _under_way(retries, asked))
+    retries = _under_way(retries, asked)
+    return Plan(asked, retries, _next_try(retries))
 
 
 def _learn(look: Look, retries: Retries) -> Retries:
@@ -147,6 +174,13 @@ def _probe(ranges: list[list[ExportWindow]], retries: Retries, now: datetime) ->
         return []
     unseen = Attempts(0, None)
     return [min(ranges, key=lambda each: (retries.windows.get(each[0].start, unseen).count, each[0]))]
+
+
+def _next_try(retries: Retries) -> datetime | None:
+    waiting = [each.not_before for each in retries.windows.values() if each.not_before]
+    if not waiting:
+        return None
+    return max(min(waiting), retries.organization.not_before or min(waiting))
 
 
 def _under_way(retries: Retries, asked: Iterable[Sequence[ExportWindow]]) -> Retries:

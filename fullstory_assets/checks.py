@@ -22,6 +22,9 @@ REJECTED_RECORDS = "rejected_records"
 NEW_FIELDS = "new_fields"
 """Names of the checks, as Dagster shows them."""
 
+NEW_FIELDS_SHOWN = 50
+"""Names of new fields that are shown of a window; a site that makes names up would fill Dagster's database."""
+
 _DESCRIPTIONS: dict[tuple[Step, str], str] = {
     ("staged_events", ROWS_MATCH): "Records in the landed file = staged rows + rejected records.",
     (
@@ -87,8 +90,8 @@ def _of_staged(summary: "StageSummary") -> Iterator[Evaluation]:
     text = f"{unreadable} records were not readable; see the rejected file."
     yield _warning(REJECTED_RECORDS, unreadable, text, {"unreadable": unreadable})
 
-    names = list(summary.new_fields)
-    yield _warning(NEW_FIELDS, len(names), f"Kept in CustomVars: {', '.join(names)}", {"new_fields": names})
+    found, names = len(summary.new_fields), list(summary.new_fields[:NEW_FIELDS_SHOWN])
+    yield _warning(NEW_FIELDS, found, f"{found} kept in CustomVars: {', '.join(names)}", {"new_fields": names})
 
 
 def _warning(name: str, found: int, text: str, metadata: dict[str, Any]) -> Evaluation:

@@ -16,7 +16,8 @@ from fullstory_assets.outcomes import HEARTBEAT_SECONDS
 SILENCE = timedelta(seconds=10 * HEARTBEAT_SECONDS)
 """Longest silence of a living run. Ten heartbeats, so that a slow database or a long load is not taken for dead."""
 
-_STARTED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# A run that waits in the queue is not silent but patient; one that starts is watched by Dagster's run monitoring.
+_WATCHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def end_dead_runs(
@@ -27,7 +28,7 @@ def end_dead_runs(
     A run whose last word came from another step than `step_key` is left alone: how long somebody else's step may be
     silent is not known here.
     """
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_STARTED)):
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_WATCHED)):
         if run.job_name != job_name and asset_key not in (run.asset_selection or ()):
             continue
         records = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records

@@ -179,7 +179,7 @@ class WarehouseLocked(WarehouseError):
     """Another process is writing."""
 
     retryable = True
-    remedy = "Close the other program that has the database open for writing, then run it again."
+    remedy = "Close the other program that has the database open, even if only to read, then run it again."
 
 
 class RowsMismatch(WarehouseError):

@@ -156,7 +156,16 @@ class Exporter:
                 _logger.info(
                     "%s %s: export %s is gone, a new one is made: %s", keys.org, keys.window, record.operation_id, error
                 )
-        return self._follow(keys, self._create(keys), began, resumed=False)
+        record = self._create(keys)
+        try:
+            return self._follow(keys, record, began, resumed=False)
+        except ApiError as error:
+            if not _is_gone(error):
+                raise
+            # Only this window's trouble, unlike a 404 for the segment.
+            failure = ExportFailed(f"FullStory does not know export {record.operation_id} any more ({error.status}).")
+        forget_record(self.storage, keys)
+        raise failure
 
     def finish(self, keys: ObjectKeys) -> None:
         """Note that the window is loaded: materializing it again makes a new export."""

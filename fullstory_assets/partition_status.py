@@ -62,8 +62,8 @@ class PartitionStatus:
 
     @property
     def missing(self) -> WindowSet:
-        """Windows that exist, are not done, and that nobody is loading."""
-        return self.existing - self.done - self.busy
+        """Windows that exist, are not done or failed when they were last tried, and that nobody is loading."""
+        return self.existing - (self.done - self.failed) - self.busy
 
 
 def read_status(

@@ -6,7 +6,9 @@ organizations run while one variable is missing.
 """
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +36,14 @@ class Connector:
 
     Args:
         organization: Its settings.
+
+    Attributes:
+        stop: Set when the run ends, for whatever reason: whoever waits for FullStory then stops waiting.
     """
 
     def __init__(self, organization: Organization) -> None:
         self.organization = organization
+        self.stop = threading.Event()
 
     def open(self, wait: Callable[[float], None]) -> "FullStoryClient":
         """Return a client whose pauses go through `wait`; close it after use.
@@ -55,9 +61,17 @@ class FullStoryResource(dg.ConfigurableResource[Connector]):
 
     organization: dict[str, Any] = Field(description="The organization's settings, as in fullstory.yaml.")
 
-    def create_resource(self, context: dg.InitResourceContext) -> Connector:
-        """Return the object that opens clients."""
-        return Connector(Organization.model_validate(self.organization))
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Connector]:
+        """Give the object that opens clients, and stop what goes on with it when the run ends.
+
+        Dagster always ends its resources, but not the generator of a step that is interrupted between two events.
+        """
+        connector = Connector(Organization.model_validate(self.organization))
+        try:
+            yield connector
+        finally:
+            connector.stop.set()
 
 
 class LocalStorageResource(dg.ConfigurableResource[LocalStorage]):

@@ -11,7 +11,7 @@ import dagster as dg
 
 from fullstory_assets.assets.events import WINDOWS_PER_RUN, asset_keys, sync_op_name
 from fullstory_assets.assets.partitions import partitions_of
-from fullstory_assets.catch_up import Look, Memory, plan
+from fullstory_assets.catch_up import Look, Memory, Plan, Settling, plan
 from fullstory_assets.config import Organization
 from fullstory_assets.dead_runs import end_dead_runs
 from fullstory_assets.jobs import range_tags, sync_job_name
@@ -28,7 +28,6 @@ RUNS_AT_ONCE = 2
 
 _LOOKED_AT = 1000
 _ACTIVE = [
-    dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -60,30 +59,31 @@ def build_catch_up_sensor(organization: Organization, *, running: bool) -> dg.Se
             context.log.warning("%s: %s", organization.name, ended)
         status = read_status(instance, key, organization.grid, partitions, now=now)
         memory = Memory.from_json(context.cursor)
-        unsettled, settled_until = _unsettled(instance, organization, status, memory, now)
+        unsettled, settling = _unsettled(instance, organization, status, memory.settling, now)
         look = _look(status, unsettled, now)
         active = instance.get_runs_count(dg.RunsFilter(tags={ORGANIZATION_TAG: organization.name}, statuses=_ACTIVE))
         asked = plan(look, memory.retries, runs=RUNS_AT_ONCE - active, windows_per_run=WINDOWS_PER_RUN)
         return dg.SensorResult(
             run_requests=[_request(windows, organization) for windows in asked.ranges],
-            skip_reason=None if asked.ranges else dg.SkipReason(_standing(status, look, active)),
-            cursor=Memory(asked.retries, settled_until).to_json(),
+            skip_reason=None if asked.ranges else dg.SkipReason(_standing(status, look, asked)),
+            cursor=Memory(asked.retries, settling).to_json(),
         )
 
     return catch_up
 
 
 def _unsettled(
-    instance: dg.DagsterInstance, organization: Organization, status: PartitionStatus, memory: Memory, now: datetime
-) -> tuple[list[ExportWindow], datetime | None]:
+    instance: dg.DagsterInstance, organization: Organization, status: PartitionStatus, known: Settling, now: datetime
+) -> tuple[list[ExportWindow], Settling]:
     if organization.settle is None:
-        return [], None
+        return [], Settling()
+    rule = f"settle {organization.settle} of {organization.every}"
     return unsettled_windows(
         instance,
         asset_keys(organization)["events"],
         status.done - status.busy,
         settle=organization.settle,
-        since=memory.settled_until,
+        known=known if known.rule == rule else Settling(rule),
         now=now,
     )
 
@@ -96,7 +96,7 @@ def _look(status: PartitionStatus, unsettled: Sequence[ExportWindow], now: datet
         wanted=wanted,
         failed=[window for window in wanted if window in failed],
         busy=list(status.busy),
-        done=len(status.done),
+        done=len(status.done - status.failed),
     )
 
 
@@ -107,9 +107,14 @@ def _request(windows: Sequence[ExportWindow], organization: Organization) -> dg.
     return dg.RunRequest(tags={**tags, **range_tags(windows)})
 
 
-def _standing(status: PartitionStatus, look: Look, active: int) -> str:
+def _standing(status: PartitionStatus, look: Look, asked: Plan) -> str:
     """Return where things stand, for the sensor's page."""
-    return (
-        f"{len(status.done)} of {len(status.existing)} windows done, {len(status.busy)} under way in {active} runs, "
-        f"{len(status.missing)} missing, {len(look.failed)} of them failed and waiting for their next try."
-    )
+    text = f"{len(status.done)} of {len(status.existing)} windows done, {len(status.busy)} under way"
+    if status.missing:
+        text += f", {len(status.missing)} to do"
+    if asked.next_try:
+        text += (
+            f"; {len(look.failed)} failed, next try at {asked.next_try:%Y-%m-%d %H:%M}Z. To try now, materialize them, "
+            "or reset this sensor's cursor"
+        )
+    return f"{text}."

@@ -6,14 +6,16 @@ exports can take long.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from itertools import islice
 
 import dagster as dg
 
+from fullstory_assets.catch_up import Settling
 from fullstory_assets.windows import ExportWindow
 
-_LOOKED_AT_ONCE = 200
+LOOKED_AT_ONCE = 200
+"""Windows that are looked at for the first time in one tick; the others' turn comes with the next."""
 
 
 def unsettled_windows(
@@ -22,27 +24,34 @@ def unsettled_windows(
     done: Iterable[ExportWindow],
     *,
     settle: timedelta,
-    since: datetime | None,
+    known: Settling,
     now: datetime,
-) -> tuple[list[ExportWindow], datetime | None]:
-    """Return loaded windows older than `settle` whose export is not, oldest first, and up to where all are settled.
+) -> tuple[list[ExportWindow], Settling]:
+    """Return loaded windows older than `settle` whose export is not, oldest first, and what to remember.
 
     Args:
         instance: Where materializations are recorded.
         asset_key: The loaded table.
         done: Windows materialized, oldest first.
         settle: Age at which a window's values no longer change, counted from its end.
-        since: Windows that end at or before this moment are known to be settled; saves looking at them again.
+        known: What was remembered at the last look.
         now: The moment.
     """
-    old = (window for window in done if window.end + settle <= now and (since is None or window.end > since))
-    looked_at = list(islice(old, _LOOKED_AT_ONCE))
+    waiting, until = set(known.unsettled), known.looked_until
+    new: list[ExportWindow] = []
+    again: list[ExportWindow] = []
+    for window in done:
+        if window.end + settle > now or len(new) == LOOKED_AT_ONCE:
+            break
+        if until is None or window.end > until:
+            new.append(window)
+        elif window.start in waiting:
+            again.append(window)
+    looked_at = again + new
     exported = dict(_export_times(instance, asset_key, looked_at))
-    unsettled = [
-        window for window in looked_at if exported.get(window.partition_key, window.start) < window.end + settle
-    ]
-    settled = looked_at[: looked_at.index(unsettled[0])] if unsettled else looked_at
-    return unsettled, settled[-1].end if settled else since
+    unsettled = [each for each in looked_at if exported.get(each.partition_key, each.start) < each.end + settle]
+    starts = tuple(window.start for window in unsettled)
+    return unsettled, replace(known, looked_until=new[-1].end if new else until, unsettled=starts)
 
 
 def _export_times(

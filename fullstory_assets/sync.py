@@ -11,17 +11,19 @@ The caller chooses which steps run; a step reads only what the step before it wr
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from fullstory_assets.errors import LandedFileError, StorageError, WarehouseError, WarehouseLocked
-from fullstory_assets.export import Exporter, forget_record, read_record
+from fullstory_assets.export import Exporter, ExportRecord, forget_record, read_record
 from fullstory_assets.outcomes import HEARTBEAT_SECONDS, Loaded, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.storage.base import Storage
@@ -29,9 +31,13 @@ from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.transform import StagedFile, read_staged, stage_events
 from fullstory_assets.warehouses.base import StagedWindow, Warehouse
 from fullstory_assets.windows import ExportWindow, ObjectKeys
+from fullstory_assets.workers import Workers
 
 MAX_EXPORTS = 4
 """Exports of one organization under way at once. FullStory documents no limit; a few are known to be accepted."""
+
+
+_logger = logging.getLogger(__name__)
 
 
 class Sync:
@@ -66,6 +72,8 @@ class Sync:
     ) -> None:
         if ("raw_events" in steps) != (exporter is not None):
             raise ValueError("an exporter is needed for raw_events, and only for it")
+        if {*steps} == {"raw_events", "events"}:
+            raise ValueError("events cannot be loaded from raw_events without staged_events")
         self._org = org
         self._steps = frozenset(steps)
         self._storage = storage
@@ -85,24 +93,28 @@ class Sync:
         """
         todo = deque(windows)
         under_way: deque[tuple[ExportWindow, Future[WindowDone | WindowFailed]]] = deque()
-        with ThreadPoolExecutor(self._max_exports, thread_name_prefix=f"export {self._org}") as pool:
-            try:
-                while todo or under_way:
-                    while todo and len(under_way) < 2 * self._max_exports:
-                        window = todo.popleft()
-                        under_way.append((window, pool.submit(self._prepare, window)))
-                    wait([under_way[0][1]], timeout=HEARTBEAT_SECONDS)
-                    ready = _take_ready(under_way)
-                    if not ready:
-                        yield StillWaiting(under_way[0][0])
-                    for outcome in self._load(ready):
-                        yield outcome
-                        if isinstance(outcome, WindowFailed) and outcome.organization_wide:
-                            return
-                        self._finish(outcome)
-            finally:
-                self._stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
+        workers = Workers(self._prepare, count=self._max_exports, name=f"export {self._org}")
+        try:
+            while todo or under_way:
+                while todo and len(under_way) < 2 * self._max_exports:
+                    window = todo.popleft()
+                    under_way.append((window, workers.submit(window)))
+                wait([under_way[0][1]], timeout=HEARTBEAT_SECONDS)
+                ready = _take_ready(under_way)
+                if not ready:
+                    yield StillWaiting(under_way[0][0])
+                hopeless = False
+                for outcome in self._load(ready):
+                    yield outcome
+                    self._finish(outcome)
+                    hopeless |= isinstance(outcome, WindowFailed) and outcome.organization_wide
+                if hopeless:
+                    return
+        finally:
+            self._stop.set()
+            for _, future in under_way:
+                future.cancel()
+            workers.close()
 
     def _prepare(self, window: ExportWindow) -> WindowDone | WindowFailed:
         keys = ObjectKeys(self._org, window)
@@ -135,6 +147,7 @@ class Sync:
         with work_folder() as folder, self._storage.fetch(keys.raw) as landed:
             staged, rejected = folder / "staged.parquet", folder / "rejected.ndjson"
             try:
+                _require_whole(landed, record)
                 account = stage_events(
                     landed, staged, rejected, org=keys.org, window=keys.window, exported_at=record.created_at
                 )
@@ -206,7 +219,18 @@ class Sync:
     def _finish(self, outcome: WindowDone | WindowFailed) -> None:
         """Close the export's record once the caller has recorded the window: the next materialization exports anew."""
         if isinstance(outcome, WindowDone) and outcome.landed and self._exporter:
-            self._exporter.finish(ObjectKeys(self._org, outcome.window))
+            try:
+                self._exporter.finish(ObjectKeys(self._org, outcome.window))
+            except StorageError as error:
+                # The window is done all the same; at worst, its next materialization resumes this export.
+                _logger.warning("%s %s: the export stays on record as open: %s", self._org, outcome.window, error)
+
+
+def _require_whole(landed: Path, record: ExportRecord) -> None:
+    """Check that the file is as long as it landed: a cut NDJSON file that is not compressed looks like a whole one."""
+    size = landed.stat().st_size
+    if record.bytes is not None and size != record.bytes:
+        raise LandedFileError(f"The landed file has {size:,} bytes, but {record.bytes:,} were landed", offset=size)
 
 
 def _take_ready(

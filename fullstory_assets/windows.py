@@ -21,8 +21,7 @@ EVERY = {
 """Allowed lengths of a window, by name: all divide a day, as FullStory's own exporter (hauser) demands of its
 `ExportDuration`."""
 
-PARTITION_KEY_FORMAT = "%Y-%m-%d-%H:%M"
-"""Format of a partition key: the window's start in UTC. The same for every length of window."""
+_PARTITION_KEY_FORMAT = "%Y-%m-%d-%H:%M"
 
 _OBJECT_KEY = re.compile(
     r"(?P<org>[^/]+)/(?P<step>raw_events|staged_events)/\d{4}-\d\d-\d\d/"
@@ -30,6 +29,16 @@ _OBJECT_KEY = re.compile(
 )
 _OBJECT_TIME_FORMAT = "%Y-%m-%dT%H-%M"
 _EVERY_NAMES = {length: name for name, length in EVERY.items()}
+
+
+def partition_key_format(every: timedelta) -> str:
+    """Return the format of the partition keys of windows of one length: their start in UTC.
+
+    Other lengths than an hour are part of the key, such as `2026-01-02-04:00_6h`. Otherwise, after a change of `every`,
+    an hour that was loaded would pass for the six that begin with it, and five would never be asked for.
+    """
+    name = _EVERY_NAMES[every]
+    return _PARTITION_KEY_FORMAT if name == "1h" else f"{_PARTITION_KEY_FORMAT}_{name}"
 
 
 @dataclass(frozen=True, order=True)
@@ -58,8 +67,8 @@ class ExportWindow:
 
     @property
     def partition_key(self) -> str:
-        """Its start as Dagster's partition key, such as `2026-01-02-04:00`."""
-        return self.start.strftime(PARTITION_KEY_FORMAT)
+        """Its start as Dagster's partition key, such as `2026-01-02-04:00` (`partition_key_format`)."""
+        return self.start.strftime(partition_key_format(self.every))
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
@@ -119,9 +128,9 @@ class WindowGrid:
         """Return the window of a partition key.
 
         Raises:
-            ValueError: The key is not a time of the form `2026-01-02-04:00`, or lies off the grid.
+            ValueError: The key is not of the form that `partition_key_format` says, or lies off the grid.
         """
-        start = datetime.strptime(partition_key, PARTITION_KEY_FORMAT).replace(tzinfo=timezone.utc)
+        start = datetime.strptime(partition_key, partition_key_format(self.every)).replace(tzinfo=timezone.utc)
         window = self.containing(start)
         if window.start != start:
             raise ValueError(f"partition {partition_key} is not on a window's edge; use {window.partition_key}")

@@ -250,6 +250,36 @@ def test_a_broken_file_keeps_the_good_rows_and_is_exported_anew(project, app, fa
     assert app.count(CREATED) == 3
 
 
+@pytest.mark.parametrize("size", [0, 40])
+def test_a_landed_file_that_lost_its_end_keeps_the_good_rows(project, app, size):
+    (window,) = windows = project.windows(9)
+    app.add_fault("inflated")
+    project.run(windows)
+    landed = project.settings.storage.path / ObjectKeys("acme", window).raw
+    landed.write_bytes(b"".join(landed.read_bytes().splitlines(keepends=True)[:size]))
+    result = project.run(windows, ["staged_events", "events"])
+
+    assert not result.success
+    assert "were landed" in failure_of(result)
+    assert project.rows() == truth(windows)
+
+
+def test_an_export_that_is_gone_is_one_windows_trouble(project, app):
+    windows = project.windows(*range(6))
+    app.add_fault("gone", hour=windows[2].start)
+    result = project.run(windows)
+
+    assert "1 of 6 windows are not done" in failure_of(result)
+    assert project.run(windows[2:3]).success
+    assert project.rows() == truth(windows)
+
+
+def test_loading_without_staging_what_was_exported_is_refused(project):
+    result = project.run(project.windows(9), ["raw_events", "events"])
+
+    assert "Select staged_events too" in failure_of(result)
+
+
 def test_a_malformed_record_is_kept_aside_and_the_check_says_so(project, app):
     (window,) = windows = project.windows(9)
     app.add_fault("malformed_record")

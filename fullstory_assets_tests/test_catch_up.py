@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullstory_assets.catch_up import LONGEST_PAUSE, Attempts, Look, Memory, Plan, Retries, plan
+from fullstory_assets.catch_up import LONGEST_PAUSE, Attempts, Look, Memory, Plan, Retries, Settling, plan
 from fullstory_assets.windows import ExportWindow
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -151,13 +151,25 @@ def test_no_window_is_asked_for_twice_at_once():
 
 
 def test_memory_survives_its_text():
-    memory = Memory(Retries({START: Attempts(2, START + HOUR)}, Attempts(1, None), 7), START)
+    memory = Memory(Retries({START: Attempts(2, START + HOUR)}, Attempts(1, None), 7), Settling("x", START, (START,)))
 
     assert Memory.from_json(memory.to_json()) == memory
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "{}", "null", "[]", '{"windows": 3}', "not json", '{"windows": {"x": [1]}}']
+    "text",
+    [
+        None,
+        "",
+        "{}",
+        "null",
+        "[]",
+        '{"windows": 3}',
+        "not json",
+        '{"retries": {"windows": {"x": [1]}}}',
+        '{"retries": {"done": Infinity}}',
+        '{"settling": {"looked_until": "2026-01-01T00:00:00"}}',
+    ],
 )
 def test_a_lost_or_broken_memory_is_an_empty_one(text):
     assert Memory.from_json(text) == Memory()

@@ -10,7 +10,6 @@ from fullstory_assets.errors import (
     ExportFailed,
     ExportTimeout,
     Forbidden,
-    NotFound,
     ServerError,
     StorageError,
 )
@@ -176,9 +175,10 @@ def test_a_refusal_does_not_make_an_export_that_may_be_resumed_anew(world):
 def test_a_new_export_that_is_gone_as_well_is_an_error(world):
     world.run_that_dies_while_waiting()
     world.fullstory.wrong = {"look": [GONE, GONE]}
-    with pytest.raises(NotFound, match="no such thing"):
+    with pytest.raises(ExportFailed, match="does not know export"):
         world.exporter().land(KEYS)
     assert len(world.fullstory.created) == 2
+    assert world.record is None
 
 
 def test_a_link_that_expired_is_asked_for_again(world):

@@ -63,3 +63,25 @@ def test_a_reload_that_is_killed_leaves_the_old_rows(project, app, sandbox):
     kill(project, sandbox, 1, "load_before_commit")
 
     assert project.rows() == truth(windows)
+
+
+def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(project, app, sandbox):
+    windows = project.windows(*range(4))
+    app.add_fault("stuck", hour=windows[3].start)
+    storing = "dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.store_event"
+    command = [
+        sys.executable,
+        "-m",
+        "fullstory_assets_tests.killed",
+        str(project.folder),
+        sandbox.url,
+        "4",
+        storing,
+        "30",
+        "fail",
+    ]
+    subprocess.run(command, capture_output=True, timeout=120, check=False)
+
+    assert app.count(CREATED) == 4
+    assert project.run(windows[:3]).success
+    assert project.rows() == truth(windows[:3])

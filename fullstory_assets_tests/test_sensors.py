@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
-from fullstory_assets import dead_runs
+from fullstory_assets import dead_runs, settle
 from fullstory_assets.catch_up import Memory
 from fullstory_assets.sensors import ORGANIZATION_TAG
 from fullstory_assets_tests.project import QUIET, truth
@@ -109,7 +109,7 @@ def test_a_failed_window_is_asked_for_again_after_a_pause(recent, app):
     ticks.run(ticks.requests())
     waiting = ticks.evaluate()
     assert not waiting.run_requests
-    assert "1 of them failed" in str(waiting.skip_reason)
+    assert "1 failed, next try at" in str(waiting.skip_reason)
 
     ticks.forget_pauses()
     (again,) = ticks.requests()
@@ -187,9 +187,52 @@ def test_settle_replaces_once_what_was_loaded_early(new_project, app):
     assert project.rows() == truth(windows)
 
 
-def export_early(project, window) -> None:
-    """Record the window as loaded from an export that was made an hour after the window's end."""
-    early = dg.MetadataValue.timestamp(window.end + timedelta(hours=1))
+def test_a_window_that_cannot_settle_holds_up_no_other(new_project, app, monkeypatch):
+    monkeypatch.setattr(settle, "LOOKED_AT_ONCE", 2)
+    project = new_project({"start": hours_ago(12), "settle": "2h"})
+    windows = windows_of(project, 11)
+    ticks = Ticks(project)
+    ticks.run(ticks.requests())
+    export_early(project, windows[0])
+    export_early(project, windows[7])
+    app.add_fault("failed=too old", hour=windows[0].start, times=None)
+    for _ in range(8):
+        ticks.forget_pauses()
+        ticks.run(ticks.requests())
+
+    memory = Memory.from_json(ticks.cursor).settling
+    assert memory.unsettled == (windows[0].start,)
+    assert memory.looked_until == windows[9].end
+
+
+def test_another_settle_looks_at_all_windows_anew(new_project):
+    ticks = Ticks(new_project({"start": hours_ago(12), "settle": "2h"}))
+    ticks.run(ticks.requests())
+    windows = windows_of(ticks.project, 11)
+    export_early(ticks.project, windows[0], after=timedelta(hours=3))
+    assert not ticks.requests()
+
+    ticks.project = new_project({"start": hours_ago(12), "settle": "6h"})
+    (asked,) = ticks.requests()
+    assert asked.partition_key == windows[0].partition_key
+
+
+def test_hours_of_another_length_do_not_pass_for_done(new_project, app):
+    hourly = new_project({"start": hours_ago(24).replace(hour=0)})
+    hourly.run(windows_of(hourly, 3))
+    ticks = Ticks(new_project({"start": hours_ago(24).replace(hour=0), "every": "2h"}))
+    (asked,) = ticks.requests()[:1]
+
+    assert asked.tags["dagster/asset_partition_range_start"].endswith("-00:00_2h")
+    ticks.run([asked])
+    windows = windows_of(ticks.project, 4)
+    loaded, wanted = ticks.project.rows(), truth(windows)
+    assert {hour: loaded.get(hour) for hour in wanted} == wanted
+
+
+def export_early(project, window, *, after: timedelta = timedelta(hours=1)) -> None:
+    """Record the window as loaded from an export that was made this long after the window's end."""
+    early = dg.MetadataValue.timestamp(window.end + after)
     project.instance.report_runless_asset_event(
         dg.AssetMaterialization(["acme", "events"], partition=window.partition_key, metadata={"exported_at": early})
     )

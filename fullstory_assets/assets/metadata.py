@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pyarrow.parquet as pq
 
+from fullstory_assets.checks import NEW_FIELDS_SHOWN
 from fullstory_assets.outcomes import Step, WindowDone
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.transform import read_staged
@@ -55,7 +56,7 @@ def _staged(done: WindowDone, keys: ObjectKeys, storage: Storage) -> Metadata:
         "records_in_file": summary.records,
         "rejected": summary.rejected,
         "misfits": sum(summary.misfits.values()),
-        "new_fields": list(summary.new_fields),
+        "new_fields": list(summary.new_fields[:NEW_FIELDS_SHOWN]),
         "bytes": summary.bytes,
         "seconds": round(done.stage_seconds, 3),
         "path": dg.MetadataValue.path(storage.uri(keys.staged)),

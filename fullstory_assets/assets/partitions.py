@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from fullstory_assets.windows import PARTITION_KEY_FORMAT, ExportWindow, WindowGrid
+from fullstory_assets.windows import ExportWindow, WindowGrid, partition_key_format
 
 
 def partitions_of(grid: WindowGrid) -> dg.TimeWindowPartitionsDefinition:
     """Return the partitions definition whose newest partition is a window that is at least `lag` old."""
     return dg.TimeWindowPartitionsDefinition(
         start=grid.start,
-        fmt=PARTITION_KEY_FORMAT,
+        fmt=partition_key_format(grid.every),
         cron_schedule=grid.cron,
         timezone="UTC",
         end_offset=grid.end_offset,

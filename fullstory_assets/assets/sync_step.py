@@ -4,7 +4,6 @@ The work itself is `sync.Sync`; this module turns its outcomes into what Dagster
 log lines, and at the end one failure that names every window that did not make it.
 """
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.client.retry import wait_on
 from fullstory_assets.config import Organization
-from fullstory_assets.errors import FullStoryAssetsError, describe
+from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe
 from fullstory_assets.export import Exporter
 from fullstory_assets.outcomes import STEPS, Outcome, Step, WindowDone, WindowFailed
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
@@ -67,6 +66,8 @@ class SyncStep:
         Raises:
             Failure: A window failed; raised at the end, when all others are done.
         """
+        if {*self._steps} == {"raw_events", "events"}:
+            raise dg.Failure("Select staged_events too: events are loaded from there.", allow_retries=False)
         for outcome in self._outcomes():
             if isinstance(outcome, WindowDone):
                 self._done += 1
@@ -81,7 +82,7 @@ class SyncStep:
 
     def _outcomes(self) -> Iterator[Outcome]:
         """Yield the core's outcomes; an error before the first one, such as a missing key, fails the first window."""
-        stop = threading.Event()
+        stop = self._connector.stop
         with ExitStack() as stack:
             exporter = None
             try:
@@ -141,10 +142,14 @@ class SyncStep:
         """Log what happened to a window, and how far the run is."""
         name, log = self._organization.name, self._context.log
         if isinstance(outcome, WindowFailed):
-            log.error(describe(outcome.error, org=name, window=outcome.window, doing=outcome.doing))
+            log.error(self._text(outcome))
             return
-        news = _summary(outcome) if isinstance(outcome, WindowDone) else "still under way"
-        log.info("%s %s: %s. %s", name, outcome.window, news, self._progress())
+        if isinstance(outcome, WindowDone):
+            log.info("%s %s: %s. %s", name, outcome.window, _summary(outcome), self._progress())
+            return
+        # An event, since `dead_runs` listens to it and a level of logging must not silence it.
+        text = f"{name} {outcome.window}: still under way. {self._progress()}"
+        self._context.instance.report_engine_event(text, self._context.run)
 
     def _progress(self) -> str:
         left = len(self._windows) - self._done - len(self._failed)
@@ -156,6 +161,12 @@ class SyncStep:
             )
         return text
 
+    def _text(self, failed: WindowFailed) -> str:
+        text = describe(failed.error, org=self._organization.name, window=failed.window, doing=failed.doing)
+        if isinstance(failed.error, Unauthorized | Forbidden):
+            text += f" The key comes from {self._organization.api_key_env}."
+        return text
+
     def _failure(self) -> dg.Failure:
         """Return the error that ends the run: every window that failed, with its cause and the next step.
 
@@ -163,10 +174,7 @@ class SyncStep:
         catch-up asks again for the windows that are missing.
         """
         name = self._organization.name
-        texts = {
-            each.window.partition_key: describe(each.error, org=name, window=each.window, doing=each.doing)
-            for each in self._failed
-        }
+        texts = {each.window.partition_key: self._text(each) for each in self._failed}
         not_tried = len(self._windows) - self._done - len(self._failed)
         lines = [f"{name}: {len(self._windows) - self._done} of {len(self._windows)} windows are not done."]
         lines += list(texts.values())[:_FAILURES_SHOWN]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullstory_assets.cli.dev import port_option, require_free_port, serve, set_dagster_home
+from fullstory_assets.cli.dev import port_option, require_free_port, serve
 from fullstory_assets.errors import FullStoryAssetsError
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ _MORE = """Ask for more:
 @port_option
 @click.option("--ui/--no-ui", default=True, show_default=True, help="Serve Dagster's UI afterwards.")
 def command(port: int, *, ui: bool) -> None:
-    """Load the last 24 complete hours of a made-up organization, then serve the UI."""
+    """Load the last 24 hours of a made-up organization that may be exported by now, then serve the UI."""
     from fullstory_assets.config import load_settings
 
     if ui:
         require_free_port(port)
-    set_dagster_home()
     now = datetime.now(timezone.utc)
     os.environ["FULLSTORY_ASSETS_CONFIG"] = str(_configuration(now))
+    _keep_dagster_apart()
     settings = load_settings(os.environ, Path.cwd())
     windows = _load_missing(settings, now)
     _summary(settings, windows)
@@ -90,6 +90,15 @@ def _configuration(now: datetime) -> Path:
     return path
 
 
+def _keep_dagster_apart() -> None:
+    """Let the demo have a Dagster of its own, so that its history goes with its folder and mixes with no other."""
+    settings = Path("dagster.yaml")
+    if settings.exists():
+        own = settings.read_text().replace("data/dagster", str(FOLDER / "dagster"))
+        (FOLDER / "dagster.yaml").write_text(own)
+    os.environ["DAGSTER_HOME"] = str(FOLDER.absolute())
+
+
 def _load_missing(settings: Settings, now: datetime) -> list[ExportWindow]:
     """Materialize those of the last hours that are not there yet; return all of the last hours."""
     import dagster as dg
@@ -104,9 +113,8 @@ def _load_missing(settings: Settings, now: datetime) -> list[ExportWindow]:
     with dg.DagsterInstance.get() as instance:
         status = read_status(instance, key, grid, partitions_of(grid), now=now)
         windows = list(status.existing)[-HOURS:]
-        # What a killed demo had under way still counts as busy, so only what is done is left out; and Dagster's history
-        # outlives a database that was deleted.
-        done = set(status.done) if settings.warehouse.path.exists() else set()
+        # What a killed demo had under way still counts as busy, so only what is done is left out.
+        done = set(status.done)
         missing = [window for window in windows if window not in done]
         click.echo(f"{len(windows)} hours: {len(windows) - len(missing)} loaded before, {len(missing)} to load.")
         for each in contiguous(missing, WINDOWS_PER_RUN):

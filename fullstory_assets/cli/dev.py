@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import sys
@@ -11,11 +12,11 @@ import click
 
 from fullstory_assets.errors import FullStoryAssetsError
 
-DEFAULT_PORT = 3000
+_DEFAULT_PORT = 3000
 _HOST = "127.0.0.1"
 
 port_option = click.option(
-    "--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True, help="Port of the UI."
+    "--port", type=click.IntRange(1, 65535), default=_DEFAULT_PORT, show_default=True, help="Port of the UI."
 )
 
 
@@ -27,7 +28,11 @@ def command(port: int) -> None:
 
     require_free_port(port)
     settings = load_settings(os.environ, Path.cwd())
-    click.echo(f"Configuration: {settings.source}, {len(settings.organizations)} organizations.")
+    if settings.configured:
+        names = ", ".join(organization.name for organization in settings.organizations)
+        click.echo(f"Configuration: {settings.source} ({names})")
+    else:
+        click.echo(f"There is no fullstory.yaml in {Path.cwd()}: the built-in sandbox stands in, with made-up events.")
     serve(port)
 
 
@@ -54,8 +59,12 @@ def serve(port: int) -> None:
 
     It replaces this process, so that Ctrl-C and signals reach it as if it had been started by hand.
     """
-    set_dagster_home()
-    click.echo(f"Dagster: http://{_HOST}:{port} (stop it with Ctrl-C)")
+    if importlib.util.find_spec("dagster_webserver") is None:
+        raise FullStoryAssetsError(
+            "Dagster's UI is not installed.", remedy="Install it: pip install 'fullstory-assets[ui]'."
+        )
+    _set_dagster_home()
+    click.echo(f"Starting Dagster. In about half a minute: http://{_HOST}:{port}/asset-groups (Ctrl-C ends it)")
     sys.stdout.flush()
     # Dagster would rather be started by `dg`, which wants a project layout of its own.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
@@ -64,7 +73,7 @@ def serve(port: int) -> None:
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell wanted
 
 
-def set_dagster_home() -> None:
+def _set_dagster_home() -> None:
     """Let Dagster keep its history: beside `dagster.yaml` when there is one here, else in `data/dagster`."""
     if os.environ.get("DAGSTER_HOME"):
         return

@@ -67,7 +67,8 @@ class FullStoryClient(AbstractContextManager["FullStoryClient"]):
         patience: How long a call is tried again, in all.
 
     Raises:
-        ConfigError: The key or a header holds characters that cannot be sent.
+        ConfigError: The key or a header holds characters that cannot be sent, or the environment's proxies or
+            certificates are unusable.
     """
 
     def __init__(
@@ -85,10 +86,22 @@ class FullStoryClient(AbstractContextManager["FullStoryClient"]):
         sent.update(headers or {})
         sent["Authorization"] = f"Basic {api_key}"
         # A followed redirect could carry the key to another host.
-        self._http = httpx.Client(
-            base_url=api_url, headers=sent, timeout=TIMEOUT, transport=transport, follow_redirects=False
-        )
-        self._downloader = Downloader(user_agent=_USER_AGENT, transport=transport, wait=wait)
+        try:
+            self._http = httpx.Client(
+                base_url=api_url, headers=sent, timeout=TIMEOUT, transport=transport, follow_redirects=False
+            )
+            self._downloader = Downloader(user_agent=_USER_AGENT, transport=transport, wait=wait)
+        except (ValueError, ImportError, OSError) as error:
+            # Its text can hold a proxy's password.
+            problem = type(error).__name__
+        else:
+            problem = None
+        if problem:
+            raise ConfigError(
+                f"The HTTP client cannot be made ({problem}).",
+                remedy="Check the environment's variables for proxies (HTTPS_PROXY, ALL_PROXY) and certificates "
+                "(SSL_CERT_FILE).",
+            )
         self._api_url = api_url
         self._secrets = (api_key, *(headers or {}).values())
         self._wait = wait

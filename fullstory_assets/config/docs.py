@@ -5,7 +5,6 @@ Everything is made from the models of `settings`, so that documentation and erro
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -62,7 +61,3 @@ def write_settings_table(page: Path) -> None:
     before, _, rest = page.read_text().partition(START)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{START}{settings_table().strip()}\n{END}{after}")
-
-
-if __name__ == "__main__":
-    write_settings_table(Path(sys.argv[1]))

@@ -64,7 +64,7 @@ class Organization(Section):
     )
     api_url: ApiUrl | None = Field(
         default=None,
-        description="Address of the API; https only. Unset: the one of the key's data centre. "
+        description="Address of the API; https, or http on this machine. Unset: the one of the key's data centre. "
         f"`{SANDBOX}` is the built-in fake FullStory.",
     )
     segment: SegmentId = Field(
@@ -183,7 +183,8 @@ class Organization(Section):
             state = "is empty" if variable in environ else "is not set"
             raise MissingSecret(
                 f"{self.name}: environment variable {variable} {state}.",
-                remedy=f"Set it where Dagster runs, or put the line {variable}=... into .env beside fullstory.yaml.",
+                remedy=f"Set it where Dagster runs, or put the line {variable}=... into .env beside fullstory.yaml; "
+                "then start Dagster again, which reads .env only at its start.",
             )
         return value
 

@@ -165,6 +165,12 @@ def stuck(progress: Progress, _: None) -> Progress:
     return replace(progress, latency=math.inf)
 
 
+@_fault("progress")
+def gone(_progress: Progress, _: None) -> Progress:
+    """The operation is not known any more."""
+    raise Problem(404, "There is no operation with this id.")
+
+
 @_fault("progress", read=str)
 def failed(progress: Progress, reason: str) -> Progress:
     """The operation ends as FAILED, for this reason."""

@@ -102,7 +102,8 @@ def _refusal(path: Path, error: Error) -> WarehouseError:
     """Return DuckDB's error as one of ours."""
     import duckdb
 
-    words = str(error).partition("\n\n")[0]
+    # What follows is advice for somebody at DuckDB's own prompt.
+    words = str(error).partition("\n\n")[0].partition(" However, you would be able")[0]
     if isinstance(error, (duckdb.DataError, duckdb.IntegrityError)):
         # The value that did not fit stands in quotes.
         words = re.sub(r"'.*'|\".*\"", "(a value)", words, flags=re.DOTALL)
