@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint format docs lock clean
+.PHONY: help setup demo dev test coverage lint format docs lock clean
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -29,6 +29,9 @@ dev: .venv/ready ## Run Dagster with your fullstory.yaml
 	@$(BIN)/fullstory-assets dev --port $(PORT)
 
 test: .venv/ready ## Run all tests
+	$(BIN)/pytest --numprocesses 2
+
+coverage: .venv/ready ## Run all tests and show which lines they miss
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
 
 lint: .venv/ready ## Check style, format and types
