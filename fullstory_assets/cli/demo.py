@@ -66,7 +66,7 @@ def command(port: int, *, ui: bool) -> None:
     if ui:
         require_free_port(port)
     now = datetime.now(timezone.utc)
-    os.environ["FULLSTORY_ASSETS_CONFIG"] = str(_configuration(now))
+    os.environ["FULLSTORY_ASSETS_CONFIG"] = str(_configuration(now).absolute())
     _keep_dagster_apart()
     settings = load_settings(os.environ, Path.cwd())
     windows = _load_missing(settings, now)
@@ -91,12 +91,12 @@ def _configuration(now: datetime) -> Path:
 
 
 def _keep_dagster_apart() -> None:
-    """Let the demo have a Dagster of its own, so that its history goes with its folder and mixes with no other."""
-    settings = Path("dagster.yaml")
-    if settings.exists():
-        own = settings.read_text().replace("data/dagster", str(FOLDER / "dagster"))
-        (FOLDER / "dagster.yaml").write_text(own)
-    os.environ["DAGSTER_HOME"] = str(FOLDER.absolute())
+    """Move into the demo's folder, with a Dagster of its own, so that its history mixes with no other."""
+    for name in ("dagster.yaml", "workspace.yaml"):
+        if Path(name).exists():
+            (FOLDER / name).write_text(Path(name).read_text().replace("data/dagster", "dagster"))
+    os.chdir(FOLDER)
+    os.environ["DAGSTER_HOME"] = str(Path.cwd())
 
 
 def _load_missing(settings: Settings, now: datetime) -> list[ExportWindow]:
@@ -159,6 +159,6 @@ def _summary(settings: Settings, windows: Sequence[ExportWindow]) -> None:
         differing += found != expected
         click.echo(f"{window.start:%Y-%m-%d %H:%M}   {expected:12,} {found:10,}")
     click.echo(f"\n{_QUERY};\n{example}")
-    click.echo(_MORE.format(path=os.path.relpath(path)))
+    click.echo(_MORE.format(path=FOLDER / path.name))
     if differing:
         raise FullStoryAssetsError(f"{differing} hours differ.", remedy="Delete data/demo and run the demo again.")

@@ -192,8 +192,10 @@ class DuckDBWarehouse:
 
 
 def _announce(state: RetryCallState) -> None:
-    if state.attempt_number == 1 and state.outcome:
-        _logger.info("Waiting: %s", state.outcome.exception())
+    error = state.outcome.exception() if state.outcome else None
+    if state.attempt_number == 1 and error:
+        # Without the remedy: nothing has to be done while it waits.
+        _logger.info("Waiting: %s", error.args[0])
 
 
 def _pattern(path: Path) -> str:
