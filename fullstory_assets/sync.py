@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from fullstory_assets.errors import LandedFileError, StorageError, WarehouseError, WarehouseLocked
+from fullstory_assets.errors import LandedFileError, StorageError, WarehouseLocked
 from fullstory_assets.export import Exporter, ExportRecord, forget_record, read_record
 from fullstory_assets.outcomes import HEARTBEAT_SECONDS, Loaded, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.schema import EVENTS
@@ -35,7 +35,6 @@ from fullstory_assets.workers import Workers
 
 MAX_EXPORTS = 4
 """Exports of one organization under way at once. FullStory documents no limit; a few are known to be accepted."""
-
 
 _logger = logging.getLogger(__name__)
 
@@ -171,7 +170,7 @@ class Sync:
         loaded: dict[ExportWindow, WindowDone | WindowFailed] = {}
         try:
             loaded = self._load_together(prepared)
-        except (WarehouseError, StorageError) as error:
+        except Exception as error:  # noqa: BLE001 - handed out with its window, as in `_prepare`
             alone = len(prepared) > 1 and not isinstance(error, WarehouseLocked)
             for outcome in prepared:
                 loaded[outcome.window] = (
@@ -183,7 +182,7 @@ class Sync:
     def _load_alone(self, outcome: WindowDone) -> WindowDone | WindowFailed:
         try:
             return self._load_together([outcome])[outcome.window]
-        except (WarehouseError, StorageError) as error:
+        except Exception as error:  # noqa: BLE001 - handed out with its window, as in `_prepare`
             return WindowFailed(outcome.window, "load", error)
 
     def _load_together(self, prepared: Sequence[WindowDone]) -> dict[ExportWindow, WindowDone | WindowFailed]:

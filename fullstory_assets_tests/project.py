@@ -140,3 +140,22 @@ def truth(
 
 EVENTS_PER_HOUR = 60
 """Events an hour in the sandbox of these tests: enough of every kind, little enough to be quick."""
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, list[bool]]:
+    """Return the outcomes of each check in a run, by asset and name."""
+    outcomes: dict[str, list[bool]] = {}
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            outcomes.setdefault(f"{check.asset_key.path[-1]}.{check.check_name}", []).append(check.passed)
+    return outcomes
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """Return the text with which a run's step failed."""
+    (failed,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
+    data = failed.step_failure_data.user_failure_data
+    assert data
+    assert data.description
+    return data.description

@@ -49,7 +49,6 @@ _QUERY = """\
 select "EventType", count(*) as events, count(distinct "SessionId") as sessions
 from fullstory_events group by all order by events desc limit 5"""
 
-
 _MORE = """Ask for more:
   .venv/bin/python -c "import duckdb; \\
     duckdb.connect('{path}', read_only=True).sql('select * from fullstory_events limit 5').show()"
