@@ -1,15 +1,20 @@
 """One record: which value goes to which column, what goes to CustomVars, and the identity of an event."""
 
 import json
+from collections import Counter
 from hashlib import blake2b
+from itertools import chain
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullstory_assets.schema import EVENTS, Column, TableSchema
+from fullstory_assets.transform import event_ids
+from fullstory_assets.transform.event_ids import EventIds, _canonical, _canonical_fast, event_digest
 from fullstory_assets.transform.exact_json import BrokenText, NotAnObject, parse_object
-from fullstory_assets.transform.records import EventIds, RecordReader, _canonical, _canonical_fast, event_digest
+from fullstory_assets.transform.records import RecordReader
 from fullstory_assets.transform.values import timestamp_micros
 
 PLACES = {column.name: place for place, column in enumerate(EVENTS)}
@@ -214,9 +219,28 @@ def test_the_fast_way_to_the_canonical_text_gives_the_same(fields):
 def test_equal_records_get_different_ids_the_first_its_own():
     first, second = digest('{"a":1}'), digest('{"a":2}')
     ids, others = EventIds(), EventIds()
-    given_ids = [ids.next(each) for each in (first, second, first, first)]
+    given_ids = [ids.next([each]) for each in (first, second, first, first)]
 
     assert given_ids[:2] == [first.hex(), second.hex()]
     assert len(set(given_ids)) == 4
     assert all(len(each) == 32 for each in given_ids)
-    assert {others.next(each) for each in (first, first, second, first)} == set(given_ids)
+    assert {*ids_of(others.next([first, first, second, first]))} == set(given_ids)
+
+
+def ids_of(joined: str) -> list[str]:
+    return [joined[start : start + 32] for start in range(0, len(joined), 32)]
+
+
+@given(batches=st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=12), kept_new=st.sampled_from([1, 5, 1000]))
+@settings(deadline=None)
+def test_ids_are_the_same_however_the_records_are_cut_into_batches(batches, kept_new):
+    # Halves that repeat: digests are told apart by all of their bytes.
+    digests = [[bytes([number % 5] * 8 + [number] * 8) for number in batch] for batch in batches]
+    ids, seen, expected = EventIds(), Counter(), []
+    for each in chain.from_iterable(digests):
+        expected.append(blake2b(each + b"#%d" % seen[each], digest_size=16).hexdigest() if seen[each] else each.hex())
+        seen[each] += 1
+    with mock.patch.object(event_ids, "_NEW", kept_new):
+        given_ids = [one for batch in digests for one in ids_of(ids.next(batch))]
+
+    assert given_ids == expected

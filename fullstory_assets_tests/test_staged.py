@@ -8,6 +8,7 @@ import pytest
 
 from fullstory_assets.errors import StorageError
 from fullstory_assets.schema import CUSTOM_VARS, Column, TableSchema
+from fullstory_assets.transform.arrow_columns import arrow_array, arrow_schema
 from fullstory_assets.transform.staged import FOOTER_KEY, StagedFile, StageSummary, read_staged, staged_file
 from fullstory_assets.windows import ExportWindow
 
@@ -43,17 +44,26 @@ def path(tmp_path):
     return tmp_path / "staged.parquet"
 
 
-def write(path, rows, *, size: int = 10, says: int | None = None) -> None:
+def batch(rows) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    arrays = [
+        arrow_array(column.type, values, exact=range(len(rows))) for column, values in zip(SCHEMA, columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(SCHEMA))
+
+
+def write(path, rows, *, at_once: int = 1000, says: int | None = None) -> None:
     with staged_file(path, SCHEMA) as table:
-        for row in rows:
-            table.add(row, size)
+        for start in range(0, len(rows), at_once):
+            table.add(batch(rows[start : start + at_once]))
         table.finish(account(len(rows) if says is None else says))
 
 
-@pytest.mark.parametrize("count", [0, 1, 1023, 1024, 1025, 40_000])
-def test_rows_and_their_account_are_read_back(path, count):
+@pytest.mark.parametrize("count", [0, 1, 16_383, 16_384, 16_385, 40_000])
+@pytest.mark.parametrize("at_once", [1000, 33_000])
+def test_rows_and_their_account_are_read_back(path, count, at_once):
     rows = [[place if place % 3 else None, *ROW[1:]] for place in range(count)]
-    write(path, rows)
+    write(path, rows, at_once=at_once)
 
     assert read_staged(path) == account(count)
     assert pq.read_table(path)["A"].to_pylist() == [row[0] for row in rows]
@@ -83,7 +93,7 @@ def test_row_groups_are_bounded_in_rows_and_in_bytes(path):
     assert [groups.row_group(place).num_rows for place in range(groups.num_row_groups)] == [16_384, 16_384, 7_232]
 
     long = "x" * 4_000_000
-    write(path, [[1, 0.5, long, 1, None]] * 20, size=len(long))
+    write(path, [[1, 0.5, long, 1, None]] * 20, at_once=1)
     groups = pq.ParquetFile(path).metadata
     assert groups.num_row_groups == 2
 
@@ -95,13 +105,14 @@ def test_parquet_is_packed_with_zstd(path):
 
 
 def test_an_error_while_writing_leaves_no_file(path):
-    def rows():
-        yield ROW
-        assert path.exists()
-        raise KeyboardInterrupt
+    def interrupted():
+        with staged_file(path, SCHEMA) as table:
+            table.add(batch([ROW]))
+            assert path.exists()
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(path, rows(), says=1)
+        interrupted()
 
     assert not path.exists()
 

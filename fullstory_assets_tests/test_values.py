@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fullstory_assets.transform.arrow_columns import Misfits, arrow_array
 from fullstory_assets.transform.exact_json import parse_object
-from fullstory_assets.transform.values import QUICK_FITS, fit, micros, moment, timestamp_micros
+from fullstory_assets.transform.values import fit, micros, moment, timestamp_micros
 
 INT64 = {
     "0": 0, "-0": 0, "-1": -1, "9223372036854775807": 2**63 - 1, "-9223372036854775808": -(2**63),
@@ -65,14 +66,21 @@ NO_TIMES = [
 
 
 def fitted(kind, token: str):
-    """What a column holds of a JSON value, on the long way; the short one may not say anything else."""
+    """What a column holds of a JSON value, on the exact way; the quick one may not say anything else."""
     value = parse_object(b'{"x":%s}' % token.encode()).fields["x"]
     result = fit(kind, value, token.encode())
-    quick_type, convert = QUICK_FITS[kind]
-    if type(value) is quick_type:
-        quick = convert(value) if convert else value
-        assert quick is None or (quick, type(quick)) == (result, type(result))
+    for neighbours in ([], [value, value], [None, GOOD_VALUES[kind]]):
+        try:
+            column = arrow_array(kind, [value, *neighbours])
+        except Misfits:
+            continue
+        quick = column[0].as_py()
+        quick = micros(quick) if kind == "timestamp" else quick
+        assert (quick, type(quick)) == (result, type(result))
     return result
+
+
+GOOD_VALUES = {"int64": 5, "float64": 0.5, "text": "é", "timestamp": "2026-01-02T04:05:06Z", "json": "{}"}
 
 
 def cases(table):

@@ -1,20 +1,22 @@
 """Arrow columns out of Python values, without pandas.
 
-Serves `staging.py`. `pyarrow.array` does the same, but imports pandas on its first call wherever pandas is installed
+Serves `batches.py`. `pyarrow.array` does the same, but imports pandas on its first call wherever pandas is installed
 (https://github.com/apache/arrow, `array.pxi`, asking whether its argument is a Series): two seconds, in every process
-that stages one small hour. Nothing here judges values: they fit their types already (`values.py`).
+that stages one small hour. And it makes 12 of 12.5 and 1 of true. Here nothing is converted unless it comes out as the
+same value, and what is not simply of its column's type is told.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.transform.values import INT64_MAX, INT64_MIN, MIN_TIME, timestamp_micros
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "int64": pa.int64(),
@@ -25,38 +27,153 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
 }
 """How each column type is staged."""
 
+_SIMPLE: dict[ColumnType, frozenset[type]] = {
+    "int64": frozenset({int}),
+    "float64": frozenset({float, int}),
+    "text": frozenset({str}),
+    "timestamp": frozenset({str}),
+    "json": frozenset({str}),
+}
+_EXACT_DOUBLES = 2**53
+_SIGNS_OF_TIME = ((4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"), (-1, "Z"))
+_WHOLE_SECOND, _WITH_MICROSECONDS = len("2026-01-02T04:05:06Z"), len("2026-01-02T04:05:06.123456Z")
+
+
+class Misfits(Exception):
+    """Values that are not simply of their column's type.
+
+    Args:
+        places: Where they are in the column.
+    """
+
+    def __init__(self, places: list[int]) -> None:
+        super().__init__(f"{len(places)} values do not fit")
+        self.places = places
+
 
 def arrow_schema(schema: TableSchema) -> pa.Schema:
     """Return the columns as Arrow has them, in the same order."""
     return pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in schema])
 
 
-def arrow_array(kind: ColumnType, values: Sequence[Any]) -> pa.Array:
-    """Return the values as one Arrow column; None is NULL, and a timestamp is its microseconds since 1970 UTC."""
-    type_ = ARROW_TYPES[kind]
-    nulls = values.count(None)
-    if nulls == len(values):
-        return pa.nulls(nulls, type_)
+def arrow_array(kind: ColumnType, values: Sequence[Any], *, exact: Collection[int] = ()) -> pa.Array:
+    """Return values as one Arrow column; None is NULL.
+
+    Args:
+        kind: The column's type. `text` and `json` take a `str`; `int64` an `int` of 64 bits; `float64` a number that
+            a double holds exactly however it was written; `timestamp` a `str` that `timestamp_micros` can read.
+        values: The values.
+        exact: Places whose values are what the column is to hold, a time in microseconds since 1970 UTC.
+
+    Raises:
+        Misfits: Values at other places are not like that.
+    """
+    kinds = {*map(type, values)}
+    nulls = type(None) in kinds
+    kinds -= {type(None)}
+    if not kinds:
+        return pa.nulls(len(values), ARROW_TYPES[kind])
+    if not kinds <= _SIMPLE[kind]:
+        simple = _SIMPLE[kind] | {type(None)}
+        _refuse((place for place, value in enumerate(values) if type(value) not in simple), exact)
     validity = None
     if nulls:
-        validity = _validity(values)
-        filler = "" if kind in {"text", "json"} else 0
+        validity = bits([value is not None for value in values])
+        filler = next(value for value in values if value is not None)
         values = [filler if value is None else value for value in values]
-    if kind in {"text", "json"}:
-        data = _text_buffers(values)
-    else:
-        data = [pa.py_buffer(array("d" if kind == "float64" else "q", values))]
-    return pa.Array.from_buffers(type_, len(values), [validity, *data], nulls)
+    return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [validity, *_BUFFERS[kind](values, exact)])
 
 
-def _text_buffers(values: Sequence[str]) -> list[pa.Buffer]:
-    encoded = list(map(str.encode, values))
-    offsets = array("i", accumulate(map(len, encoded), initial=0))
-    return [pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+def bits(flags: Sequence[bool] | np.ndarray) -> pa.Buffer:
+    """Return one bit a flag, as Arrow packs them."""
+    return pa.py_buffer(np.packbits(np.asarray(flags, bool), bitorder="little"))
 
 
-def _validity(values: Sequence[Any]) -> pa.Buffer:
-    """Return one bit a value, as Arrow packs them: 0 for NULL."""
-    flags = bytes([value is not None for value in values])
-    packed = pa.Array.from_buffers(pa.uint8(), len(values), [None, pa.py_buffer(flags)]).cast(pa.bool_())
-    return packed.buffers()[1]
+def int64_values(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column of 64 bits as it lies in memory, with anything where it is NULL, and where it is not NULL."""
+    validity, data = array.buffers()
+    part = slice(array.offset, array.offset + len(array))
+    values = np.frombuffer(data, np.int64)[part]
+    if validity is None:
+        return values, np.ones(len(array), bool)
+    return values, np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[part].astype(bool)
+
+
+def equally_long(texts: str, length: int) -> pa.Array:
+    """Return the column of ASCII texts that stand one directly after the other, each of `length` characters."""
+    offsets = np.arange(0, len(texts) + 1, length, dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(texts.encode())]
+    )
+
+
+def _refuse(places: Any, exact: Collection[int]) -> None:
+    refused = [place for place in places if place not in exact]
+    if refused:
+        raise Misfits(refused)
+
+
+def _integers(values: Sequence[int], exact: Collection[int]) -> list[pa.Buffer]:
+    try:
+        return [pa.py_buffer(np.fromiter(values, np.int64, len(values)))]
+    except OverflowError:
+        _refuse((place for place, value in enumerate(values) if not INT64_MIN <= value <= INT64_MAX), exact)
+        raise
+
+
+def _doubles(values: Sequence[float], exact: Collection[int]) -> list[pa.Buffer]:
+    # A larger one may have been parsed from an integer that no double holds, which only its text tells.
+    _refuse((place for place, value in enumerate(values) if not -_EXACT_DOUBLES < value < _EXACT_DOUBLES), exact)
+    return [pa.py_buffer(np.fromiter(values, np.float64, len(values)))]
+
+
+def _texts(values: Sequence[str], _: Collection[int]) -> list[pa.Buffer]:
+    data = "".join(values)
+    if not data.isascii():
+        encoded = [*map(str.encode, values)]
+        return [_offsets(encoded), pa.py_buffer(b"".join(encoded))]
+    return [_offsets(values), pa.py_buffer(data.encode())]
+
+
+def _offsets(values: Sequence[str | bytes]) -> pa.Buffer:
+    lengths = np.fromiter(chain((0,), map(len, values)), np.int32, len(values) + 1)
+    return pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
+
+
+def _times(values: Sequence[str | int], _: Collection[int]) -> list[pa.Buffer]:
+    micros = _times_of_one_form(values)
+    if micros is None:
+        read = [timestamp_micros(value) if type(value) is str else value for value in values]
+        _refuse((place for place, value in enumerate(read) if value is None), ())
+        micros = np.array(read, np.int64)
+    return [pa.py_buffer(micros)]
+
+
+def _times_of_one_form(values: Sequence[Any]) -> np.ndarray | None:
+    """Return the times if all are like `2026-01-02T04:05:06.789Z`, with the same number of digits, else None.
+
+    Arrow reads more forms than we do, so theirs is made sure of before; whether it is a time, Arrow says.
+    """
+    if {*map(type, values)} != {str}:
+        return None
+    length, joined = len(values[0]), "".join(values)
+    if not _WHOLE_SECOND <= length <= _WITH_MICROSECONDS or not joined.isascii() or {*map(len, values)} != {length}:
+        return None
+    signs = _SIGNS_OF_TIME if length == _WHOLE_SECOND else (*_SIGNS_OF_TIME, (_WHOLE_SECOND - 1, "."))
+    if any(joined[place % length :: length] != sign * len(values) for place, sign in signs):
+        return None
+    try:
+        times = equally_long(joined, length).cast(ARROW_TYPES["timestamp"])
+    except pa.ArrowInvalid:
+        return None
+    micros = np.frombuffer(times.buffers()[1], np.int64)
+    return micros if micros.min() >= MIN_TIME else None
+
+
+_BUFFERS: dict[ColumnType, Callable[[Sequence[Any], Collection[int]], list[pa.Buffer]]] = {
+    "int64": _integers,
+    "float64": _doubles,
+    "text": _texts,
+    "timestamp": _times,
+    "json": _texts,
+}

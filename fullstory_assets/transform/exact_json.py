@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -50,7 +51,9 @@ class JsonObject:
 
     __slots__ = ("_data", "_tokens", "fields")
 
-    def __init__(self, fields: dict[str, Any], data: bytes, tokens: dict[str, bytes] | None = None) -> None:
+    def __init__(
+        self, fields: dict[str, Any], data: bytes, tokens: Mapping[str, bytes | msgspec.Raw] | None = None
+    ) -> None:
         self.fields = fields
         self._data = data
         self._tokens = tokens
@@ -58,8 +61,8 @@ class JsonObject:
     def token(self, name: str) -> bytes:
         """Return the text of a field's value, exactly as it stands."""
         if self._tokens is None:
-            self._tokens = {key: bytes(raw) for key, raw in _TOKENS.decode(self._data).items()}
-        return self._tokens[name]
+            self._tokens = _TOKENS.decode(self._data)
+        return bytes(self._tokens[name])
 
 
 def parse_object(data: bytes) -> JsonObject:
@@ -69,7 +72,7 @@ def parse_object(data: bytes) -> JsonObject:
         NotJson: It is not UTF-8, or not JSON.
         NotAnObject: It is another JSON value, or nests deeper than `MAX_DEPTH`.
     """
-    if _nests_too_deep(data):
+    if nests_too_deep(data):
         raise NotAnObject(f"nested deeper than {MAX_DEPTH} levels")
     try:
         fields = orjson.loads(data)
@@ -150,7 +153,8 @@ def _not_json(token: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_not_json)
 
 
-def _nests_too_deep(data: bytes) -> bool:
+def nests_too_deep(data: bytes) -> bool:
+    """Return whether a JSON text nests deeper than `MAX_DEPTH`."""
     # Most records open no bracket but their first: finding none is quicker than counting.
     if (b"[" not in data and data.find(b"{", 1) < 0) or data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
         return False

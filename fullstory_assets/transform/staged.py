@@ -6,12 +6,12 @@ ask another what it did, and a file that was not finished cannot be taken for a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from fullstory_assets.errors import StorageError
 from fullstory_assets.schema import TableSchema
-from fullstory_assets.transform.arrow_columns import arrow_array, arrow_schema
+from fullstory_assets.transform.arrow_columns import arrow_schema
 from fullstory_assets.windows import ExportWindow
 
 FOOTER_KEY = b"fullstory_assets"
@@ -29,9 +29,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone."""
 
 _AGAIN = "Materialize staged_events of this window again."
-_BATCH_ROWS = 1024
-_BATCH_BYTES = 1 << 23
-_GROUP_ROWS = 16 * _BATCH_ROWS  # row groups decide how much memory writing and reading take
+_GROUP_ROWS = 1 << 14  # row groups decide how much memory writing and reading take
 _GROUP_BYTES = 1 << 26
 
 
@@ -112,48 +110,41 @@ def staged_file(path: Path, schema: TableSchema) -> Iterator[StagedFileWriter]:
     """
     try:
         with path.open("wb") as file, pq.ParquetWriter(file, arrow_schema(schema), compression="zstd") as parquet:
-            yield StagedFileWriter(parquet, schema)
+            yield StagedFileWriter(parquet)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
 class StagedFileWriter:
-    """Writes a staged file row by row. Memory holds one row group: 16,384 rows, fewer when they are long."""
+    """Writes a staged file batch by batch. Memory holds one row group: 16,384 rows, fewer when they are long."""
 
-    def __init__(self, parquet: pq.ParquetWriter, schema: TableSchema) -> None:
+    def __init__(self, parquet: pq.ParquetWriter) -> None:
         self._parquet = parquet
-        self._columns = tuple(schema)
-        self._rows: list[Sequence[Any]] = []
-        self._rows_bytes = 0
         self._group: list[pa.RecordBatch] = []
         self._group_rows = self._group_bytes = 0
 
-    def add(self, row: Sequence[Any], size: int) -> None:
-        """Add a row: a value for each column, times in microseconds since 1970 UTC; `size` is about its bytes."""
-        self._rows.append(row)
-        self._rows_bytes += size
-        if len(self._rows) >= _BATCH_ROWS or self._rows_bytes >= _BATCH_BYTES:
-            self._end_batch()
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Add rows that have the file's columns."""
+        while self._group_rows + rows.num_rows > _GROUP_ROWS:
+            fitting = _GROUP_ROWS - self._group_rows
+            self._put(rows.slice(0, fitting))
+            self._end_group()
+            rows = rows.slice(fitting)
+        self._put(rows)
+        if self._group_bytes >= _GROUP_BYTES:
+            self._end_group()
 
     def finish(self, account: StagedFile) -> None:
         """Write the rows that are left, and the account that makes the file a whole one."""
-        if self._rows:
-            self._end_batch()
-        if self._group:
+        if self._group_rows:
             self._end_group()
         self._parquet.add_key_value_metadata({FOOTER_KEY: msgspec.json.encode(account)})
 
-    def _end_batch(self) -> None:
-        values = zip(*self._rows, strict=True)
-        arrays = [arrow_array(column.type, each) for column, each in zip(self._columns, values, strict=True)]
-        self._group.append(pa.RecordBatch.from_arrays(arrays, schema=self._parquet.schema))
-        self._group_rows += len(self._rows)
-        self._group_bytes += self._rows_bytes
-        self._rows.clear()
-        self._rows_bytes = 0
-        if self._group_rows >= _GROUP_ROWS or self._group_bytes >= _GROUP_BYTES:
-            self._end_group()
+    def _put(self, rows: pa.RecordBatch) -> None:
+        self._group.append(rows)
+        self._group_rows += rows.num_rows
+        self._group_bytes += rows.nbytes
 
     def _end_group(self) -> None:
         self._parquet.write_table(pa.Table.from_batches(self._group), row_group_size=_GROUP_ROWS)

@@ -1,7 +1,7 @@
 """Staging: a landed file becomes a typed Parquet file, and the records that cannot be rows a rejected file.
 
-`landed.py` cuts the file into records, `records.py` reads one, `staged.py` writes the Parquet; here is the loop, and
-the decision which records are rows. Storage, Dagster and the warehouse are other modules' business.
+`landed.py` cuts the file into records, `batches.py` reads many of them, `staged.py` writes the Parquet; here is the
+loop, and the decision which records are rows. Storage, Dagster and the warehouse are other modules' business.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+import pyarrow as pa
+
 from fullstory_assets.errors import LandedFileError, RowsMismatch, StorageError
 from fullstory_assets.schema import CUSTOM_PREFIXES, EVENTS, TableSchema
-from fullstory_assets.transform.exact_json import NotAnObject, NotJson
-from fullstory_assets.transform.landed import LandedFile, RawRecord
-from fullstory_assets.transform.records import EventIds, RecordReader, Row
+from fullstory_assets.transform.arrow_columns import arrow_array, bits, equally_long, int64_values
+from fullstory_assets.transform.batches import Batch, BatchReader
+from fullstory_assets.transform.event_ids import ID_LENGTH, EventIds
+from fullstory_assets.transform.exact_json import NotJson
+from fullstory_assets.transform.landed import LandedFile, RawBatch, RawRecord
 from fullstory_assets.transform.staged import StagedFile, StagedFileWriter, StageSummary, staged_file
 from fullstory_assets.transform.values import micros, moment
 from fullstory_assets.windows import ExportWindow
@@ -39,7 +45,7 @@ def stage_events(
 
     A record is rejected when it is not a JSON object, and also when its `EventStart` is missing, unreadable or outside
     the window: loading replaces the window's rows by `EventStart`, so a stray row would stay and be doubled by the
-    next load. Memory does not grow with the file, but for the ids of the records (`records.EventIds`).
+    next load. Memory does not grow with the file, but for the ids of the records (`event_ids.EventIds`).
 
     Args:
         landed: The file as FullStory sent it.
@@ -61,15 +67,16 @@ def stage_events(
     if exported_at.utcoffset() is None:
         raise ValueError(f"exported_at needs a time zone: {exported_at}")
     try:
-        file = LandedFile(landed)
+        reader = BatchReader(schema)
+        file = LandedFile(landed, reader.parse)
         with (
             staged_file(staged, schema) as table,
             _rejected_file(rejected) as refused,
-            closing(file.records()) as records,
+            closing(file.batches()) as batches,
         ):
-            staging = _Staging(table, refused, org=org, window=window, exported_at=exported_at, schema=schema)
-            for record in records:
-                staging.take(record)
+            staging = _Staging(reader, table, refused, org=org, window=window, exported_at=exported_at)
+            for batch in batches:
+                staging.take(batch)
             account = StagedFile(org, window, exported_at, staging.summary(file.size))
             _require_all_records(account.summary)
             table.finish(account)
@@ -90,51 +97,42 @@ class _Staging:
 
     def __init__(
         self,
+        reader: BatchReader,
         table: StagedFileWriter,
         refused: _RejectedFile,
         *,
         org: str,
         window: ExportWindow,
         exported_at: datetime,
-        schema: TableSchema,
     ) -> None:
-        places = {column.name: place for place, column in enumerate(schema)}
+        self._reader = reader
         self._table = table
         self._refused = refused
         self._window = window
-        self._start, self._end = micros(window.start), micros(window.end)
-        self._reader = RecordReader(schema)
+        self._org = org
+        self._exported_at = micros(exported_at)
         self._event_ids = EventIds()
-        self._event_start, self._event_id = places["EventStart"], places["EventId"]
-        self._constants = ((places["OrgId"], org), (places["ExportedAt"], micros(exported_at)))
         self._records = self._rows = self._outside_window = self._unplaced = 0
         self._first: int | None = None
         self._last: int | None = None
         self._new_fields: set[str] = set()
         self._misfits: Counter[str] = Counter()
 
-    def take(self, record: RawRecord) -> None:
-        """Stage one record or reject it."""
-        self._records += 1
-        try:
-            row = self._reader.read(record.data)
-        except NotAnObject as reason:
-            if isinstance(reason, NotJson) and not record.complete:
-                raise LandedFileError("The last line is cut short", offset=record.position) from reason
-            self._reject(record, f"This is {reason}.")
-            return
-        start = row.values[self._event_start]
-        if start is None:
-            self._unplaced += 1
-            self._reject(record, "EventStart is missing or cannot be read as a time.")
-        elif not self._start <= start < self._end:
-            self._outside_window += 1
-            self._reject(
-                record,
-                f"EventStart lies outside {self._window.start:%Y-%m-%d %H:%M}Z to {self._window.end:%Y-%m-%d %H:%M}Z.",
-            )
-        else:
-            self._keep(row, start, len(record.data))
+    def take(self, raw: RawBatch) -> None:
+        """Stage or reject each record of a batch."""
+        batch = self._reader.read(raw)
+        reasons = {place: f"This is {reason}." for place, reason in batch.refused.items()}
+        if not raw.complete and any(isinstance(reason, NotJson) for reason in batch.refused.values()):
+            raise LandedFileError("The last line is cut short", offset=raw.record(0).position)
+        starts, present = int64_values(batch.rows.column("EventStart"))
+        inside = present & (starts >= micros(self._window.start)) & (starts < micros(self._window.end))
+        for row in np.flatnonzero(~inside).tolist():
+            reasons[batch.places[row]] = self._stray(present=bool(present[row]))
+        for place in sorted(reasons):
+            self._refused.add(raw.record(place), number=self._records + place + 1, reason=reasons[place])
+        self._records += len(raw.texts)
+        if inside.any():
+            self._keep(batch, starts, inside)
 
     def summary(self, size: int) -> StageSummary:
         """Return the counts; `size` is that of the inflated file."""
@@ -151,24 +149,42 @@ class _Staging:
             bytes=size,
         )
 
-    def _keep(self, row: Row, start: int, size: int) -> None:
-        values = row.values
-        values[self._event_id] = self._event_ids.next(row.digest)
-        for place, value in self._constants:
-            values[place] = value
-        self._table.add(values, size)
-        self._rows += 1
-        self._first = start if self._first is None or start < self._first else self._first
-        self._last = start if self._last is None or start > self._last else self._last
-        for column in row.misfits:
-            self._misfits[column] += 1
-        for name in row.unknown:
+    def _stray(self, *, present: bool) -> str:
+        """Count a record that does not belong to the window, and return why."""
+        if not present:
+            self._unplaced += 1
+            return "EventStart is missing or cannot be read as a time."
+        self._outside_window += 1
+        return f"EventStart lies outside {self._window.start:%Y-%m-%d %H:%M}Z to {self._window.end:%Y-%m-%d %H:%M}Z."
+
+    def _keep(self, batch: Batch, starts: np.ndarray, inside: np.ndarray) -> None:
+        rows, digests, places = batch.rows, batch.digests, batch.places
+        if not inside.all():
+            rows = rows.filter(pa.Array.from_buffers(pa.bool_(), len(inside), [None, bits(inside)]))
+            digests, places = [*compress(digests, inside)], [*compress(places, inside)]
+            starts = starts[inside]
+        ours = {
+            "OrgId": arrow_array("text", [self._org] * len(digests)),
+            "EventId": equally_long(self._event_ids.next(digests), ID_LENGTH),
+            "ExportedAt": arrow_array("timestamp", [self._exported_at] * len(digests), exact=range(len(digests))),
+        }
+        for name, values in ours.items():
+            rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
+        self._table.add(rows)
+        self._rows += rows.num_rows
+        first, last = int(starts.min()), int(starts.max())
+        self._first = first if self._first is None else min(self._first, first)
+        self._last = last if self._last is None else max(self._last, last)
+        for place in batch.misfits.keys() & places:
+            self._misfits.update(batch.misfits[place])
+        for place in batch.unknown.keys() & places:
+            self._note_new_fields(batch.unknown[place])
+
+    def _note_new_fields(self, names: Sequence[str]) -> None:
+        for name in names:
             if not name.lower().startswith(CUSTOM_PREFIXES):
                 # Half a surrogate pair in a name cannot be written to a log or a database.
                 self._new_fields.add(name.encode("utf-8", "backslashreplace").decode())
-
-    def _reject(self, record: RawRecord, reason: str) -> None:
-        self._refused.add(record, number=self._records, reason=reason)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -16,7 +15,7 @@ from typing import Any
 
 from fullstory_assets.schema import ColumnType
 
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TO_SECOND = len("2026-01-02T04:05:06")
@@ -35,7 +34,7 @@ def moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
-_MIN_TIME = micros(datetime.min.replace(tzinfo=timezone.utc))
+MIN_TIME = micros(datetime.min.replace(tzinfo=timezone.utc))
 _MAX_TIME = micros(datetime.max.replace(tzinfo=timezone.utc))
 
 
@@ -69,7 +68,7 @@ def _whole_number(token: bytes) -> int | None:
         number = Decimal(token.decode())
     except InvalidOperation:  # an exponent of some twenty digits
         return None
-    if not _INT64_MIN <= number <= _INT64_MAX:
+    if not INT64_MIN <= number <= INT64_MAX:
         return None
     whole = int(number)
     return whole if whole == number else None
@@ -91,7 +90,7 @@ def timestamp_micros(text: str) -> int | None:
     if second is None or fraction is None:
         return None
     total = second + fraction
-    return total if _MIN_TIME <= total <= _MAX_TIME else None
+    return total if MIN_TIME <= total <= _MAX_TIME else None
 
 
 # An hour's events share a few thousand seconds and a thousand fractions: each is worked out once.
@@ -119,22 +118,3 @@ def _fraction_micros(text: str) -> int | None:
         return added
     offset = (int(hours) * 60 + int(minutes)) * 60_000_000
     return added - offset if sign == "+" else added + offset
-
-
-def _quick_int64(value: int) -> int | None:
-    return value if _INT64_MIN <= value <= _INT64_MAX else None
-
-
-def _quick_float64(value: float) -> float | None:
-    # Beyond this it may have been parsed from an integer, which only the token tells.
-    return value if _INT64_MIN < value < _INT64_MAX else None
-
-
-QUICK_FITS: dict[ColumnType, tuple[type, Callable[[Any], Any] | None]] = {
-    "int64": (int, _quick_int64),
-    "float64": (float, _quick_float64),
-    "text": (str, None),
-    "timestamp": (str, timestamp_micros),
-}
-"""The short way for the common case: the Python type it is for, and what the column then holds (None: the value as it
-is). Where this gives nothing, `fit` decides."""
