@@ -73,7 +73,7 @@ def alone(text: bytes, reader: RecordReader = EXACT) -> tuple | str:
 
 
 def together(texts: list[bytes], reader: BatchReader = READER) -> list[tuple | str]:
-    batch = reader.read(RawBatch(texts, list(map(reader.parse, texts))))
+    batch = reader.read(RawBatch(texts, list(map(reader.parse, texts)), range(len(texts))))
     found: dict[int, tuple | str] = {place: str(reason) for place, reason in batch.refused.items()}
     rows = [list(row.values()) for row in batch.rows.to_pylist()]
     for place, row, digest in zip(batch.places, rows, batch.digests, strict=True):
@@ -92,7 +92,7 @@ def comparable(row: list) -> list:
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 def test_an_odd_record_among_ordinary_ones_is_read_as_if_alone(text):
-    texts = [each.encode() for each in (ORDINARY, text, ORDINARY, text)]
+    texts = [each.encode() for each in (ORDINARY, "{}", text, ORDINARY, text, "{}")]
 
     assert together(texts) == [alone(each) for each in texts]
 

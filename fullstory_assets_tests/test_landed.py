@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 from unittest import mock
 
 import orjson
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from fullstory_assets.errors import LandedFileError
 from fullstory_assets.transform import inflate
-from fullstory_assets.transform.landed import UNREAD, LandedFile, RawRecord
+from fullstory_assets.transform.landed import UNREAD, LandedFile
 
 PRETTY = json.dumps([{"a": [1, {"b": "}]"}]}, {}], indent=2).encode()
 
@@ -81,20 +82,25 @@ def parse(text: bytes) -> object:
         return UNREAD
 
 
-def records_of(file: LandedFile) -> Iterator[RawRecord]:
+class Record(NamedTuple):
+    position: int
+    data: bytes
+    complete: bool
+
+
+def records_of(file: LandedFile) -> Iterator[Record]:
     """Yield the records; that orjson reads the same from each as from its value shows that the two belong together."""
     for batch in file.batches():
-        for index, value in enumerate(batch.values):
-            record = batch.record(index)
-            assert value is UNREAD or orjson.dumps(orjson.loads(record.data)) == orjson.dumps(value)
-            yield record
+        for text, value, position in zip(batch.texts, batch.values, batch.positions, strict=False):
+            assert value is UNREAD or orjson.dumps(orjson.loads(text)) == orjson.dumps(value)
+            yield Record(position, text, batch.complete)
 
 
 @pytest.fixture
 def read(tmp_path):
     """Write a landed file and read it back, all of it."""
 
-    def write_and_read(content: bytes) -> list[RawRecord]:
+    def write_and_read(content: bytes) -> list[Record]:
         path = tmp_path / "landed"
         path.write_bytes(content)
         return list(records_of(LandedFile(path, parse)))
@@ -109,7 +115,7 @@ def reading_at_once(count: int):
         yield
 
 
-def data_of(records: list[RawRecord]) -> list[bytes]:
+def data_of(records: list[Record]) -> list[bytes]:
     return [record.data for record in records]
 
 

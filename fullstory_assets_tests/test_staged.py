@@ -46,9 +46,7 @@ def path(tmp_path):
 
 def batch(rows) -> pa.RecordBatch:
     columns = zip(*rows, strict=True)
-    arrays = [
-        arrow_array(column.type, values, exact=range(len(rows))) for column, values in zip(SCHEMA, columns, strict=True)
-    ]
+    arrays = [arrow_array(column.type, values) for column, values in zip(SCHEMA, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(SCHEMA))
 
 

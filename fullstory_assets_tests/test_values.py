@@ -70,6 +70,8 @@ def fitted(kind, token: str):
     value = parse_object(b'{"x":%s}' % token.encode()).fields["x"]
     result = fit(kind, value, token.encode())
     for neighbours in ([], [value, value], [None, GOOD_VALUES[kind]]):
+        if type(value) is not type(GOOD_VALUES[kind]) or (kind == "float64" and abs(value) >= 2**53):
+            continue
         try:
             column = arrow_array(kind, [value, *neighbours])
         except Misfits:

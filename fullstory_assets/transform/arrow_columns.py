@@ -2,13 +2,13 @@
 
 Serves `batches.py`. `pyarrow.array` does the same, but imports pandas on its first call wherever pandas is installed
 (https://github.com/apache/arrow, `array.pxi`, asking whether its argument is a Series): two seconds, in every process
-that stages one small hour. And it makes 12 of 12.5 and 1 of true. Here nothing is converted unless it comes out as the
-same value, and what is not simply of its column's type is told.
+that stages one small hour. What does not fit is told, not made to fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -27,14 +27,6 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
 }
 """How each column type is staged."""
 
-_SIMPLE: dict[ColumnType, frozenset[type]] = {
-    "int64": frozenset({int}),
-    "float64": frozenset({float, int}),
-    "text": frozenset({str}),
-    "timestamp": frozenset({str}),
-    "json": frozenset({str}),
-}
-_EXACT_DOUBLES = 2**53
 _SIGNS_OF_TIME = ((4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"), (-1, "Z"))
 _WHOLE_SECOND, _WITH_MICROSECONDS = len("2026-01-02T04:05:06Z"), len("2026-01-02T04:05:06.123456Z")
 
@@ -56,32 +48,26 @@ def arrow_schema(schema: TableSchema) -> pa.Schema:
     return pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in schema])
 
 
-def arrow_array(kind: ColumnType, values: Sequence[Any], *, exact: Collection[int] = ()) -> pa.Array:
+def arrow_array(kind: ColumnType, values: Sequence[Any]) -> pa.Array:
     """Return values as one Arrow column; None is NULL.
 
     Args:
-        kind: The column's type. `text` and `json` take a `str`; `int64` an `int` of 64 bits; `float64` a number that
-            a double holds exactly however it was written; `timestamp` a `str` that `timestamp_micros` can read.
-        values: The values.
-        exact: Places whose values are what the column is to hold, a time in microseconds since 1970 UTC.
+        kind: The column's type: `text` and `json` take `str`, `int64` takes `int`, `float64` takes `float`, `timestamp`
+            takes `str` that `timestamp_micros` can read, and `int`: microseconds since 1970 UTC.
+        values: The values, of these types and no others.
 
     Raises:
-        Misfits: Values at other places are not like that.
+        Misfits: A number has more than 64 bits, or a text is no time.
     """
-    kinds = {*map(type, values)}
-    nulls = type(None) in kinds
-    kinds -= {type(None)}
-    if not kinds:
+    if values and values[0] is None and values.count(None) == len(values):
         return pa.nulls(len(values), ARROW_TYPES[kind])
-    if not kinds <= _SIMPLE[kind]:
-        simple = _SIMPLE[kind] | {type(None)}
-        _refuse((place for place, value in enumerate(values) if type(value) not in simple), exact)
-    validity = None
-    if nulls:
-        validity = bits([value is not None for value in values])
+    try:
+        return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [None, *_BUFFERS[kind](values)], 0)
+    except TypeError:  # there are some None
+        present = bits([value is not None for value in values])
         filler = next(value for value in values if value is not None)
-        values = [filler if value is None else value for value in values]
-    return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [validity, *_BUFFERS[kind](values, exact)])
+        buffers = _BUFFERS[kind]([filler if value is None else value for value in values])
+        return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [present, *buffers])
 
 
 def bits(flags: Sequence[bool] | np.ndarray) -> pa.Buffer:
@@ -107,32 +93,26 @@ def equally_long(texts: str, length: int) -> pa.Array:
     )
 
 
-def _refuse(places: Any, exact: Collection[int]) -> None:
-    refused = [place for place in places if place not in exact]
-    if refused:
-        raise Misfits(refused)
-
-
-def _integers(values: Sequence[int], exact: Collection[int]) -> list[pa.Buffer]:
+def _integers(values: Sequence[int]) -> list[pa.Buffer]:
     try:
         return [pa.py_buffer(np.fromiter(values, np.int64, len(values)))]
     except OverflowError:
-        _refuse((place for place, value in enumerate(values) if not INT64_MIN <= value <= INT64_MAX), exact)
-        raise
+        outside = [
+            place for place, value in enumerate(values) if value is not None and not INT64_MIN <= value <= INT64_MAX
+        ]
+        raise Misfits(outside) from None
 
 
-def _doubles(values: Sequence[float], exact: Collection[int]) -> list[pa.Buffer]:
-    # A larger one may have been parsed from an integer that no double holds, which only its text tells.
-    _refuse((place for place, value in enumerate(values) if not -_EXACT_DOUBLES < value < _EXACT_DOUBLES), exact)
-    return [pa.py_buffer(np.fromiter(values, np.float64, len(values)))]
+def _doubles(values: Sequence[float]) -> list[pa.Buffer]:
+    return [pa.py_buffer(array("d", values))]  # numpy would take None for a NaN
 
 
-def _texts(values: Sequence[str], _: Collection[int]) -> list[pa.Buffer]:
+def _texts(values: Sequence[str]) -> list[pa.Buffer]:
     data = "".join(values)
-    if not data.isascii():
-        encoded = [*map(str.encode, values)]
-        return [_offsets(encoded), pa.py_buffer(b"".join(encoded))]
-    return [_offsets(values), pa.py_buffer(data.encode())]
+    if data.isascii():
+        return [_offsets(values), pa.py_buffer(data.encode())]
+    encoded = [*map(str.encode, values)]
+    return [_offsets(encoded), pa.py_buffer(b"".join(encoded))]
 
 
 def _offsets(values: Sequence[str | bytes]) -> pa.Buffer:
@@ -140,11 +120,12 @@ def _offsets(values: Sequence[str | bytes]) -> pa.Buffer:
     return pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
 
 
-def _times(values: Sequence[str | int], _: Collection[int]) -> list[pa.Buffer]:
+def _times(values: Sequence[str | int]) -> list[pa.Buffer]:
     micros = _times_of_one_form(values)
     if micros is None:
         read = [timestamp_micros(value) if type(value) is str else value for value in values]
-        _refuse((place for place, value in enumerate(read) if value is None), ())
+        if None in read and None not in values:
+            raise Misfits([place for place, value in enumerate(read) if value is None])
         micros = np.array(read, np.int64)
     return [pa.py_buffer(micros)]
 
@@ -170,7 +151,7 @@ def _times_of_one_form(values: Sequence[Any]) -> np.ndarray | None:
     return micros if micros.min() >= MIN_TIME else None
 
 
-_BUFFERS: dict[ColumnType, Callable[[Sequence[Any], Collection[int]], list[pa.Buffer]]] = {
+_BUFFERS: dict[ColumnType, Callable[[Sequence[Any]], list[pa.Buffer]]] = {
     "int64": _integers,
     "float64": _doubles,
     "text": _texts,

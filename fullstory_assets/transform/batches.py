@@ -24,6 +24,7 @@ from fullstory_assets.transform.landed import UNREAD, RawBatch
 from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
 
 _PYTHON_TYPES: dict[ColumnType, type] = {"int64": int, "float64": float, "text": str, "timestamp": str, "json": str}
+_EXACT_DOUBLES = 2**53
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
@@ -62,7 +63,9 @@ class BatchReader:
         )
         columns = [self._columns[place] for place in self._filled]
         self._known = frozenset(column.name for column in columns)
-        self._doubles = [index for index, column in enumerate(columns) if column.type == "float64"]
+        self._doubles = [
+            (index, column.name.encode()) for index, column in enumerate(columns) if column.type == "float64"
+        ]
         self._custom_vars = self._schema.get_field_index(CUSTOM_VARS)
         record = msgspec.defstruct(
             "Record",
@@ -90,14 +93,25 @@ class BatchReader:
                 continue
             values = msgspec.structs.astuple(value)
             draft.values[place] = values
-            # The canonical text of a value is never longer than another, a double's excepted. So if the whole is as
-            # long as the record, there is nothing else in the record: no other name, no null, no -0.
             canonical = self._encode(value)
-            if len(canonical) == len(text) and all(values[index] is None for index in self._doubles):
+            if self._says_all(canonical, text, values):
                 draft.digests[place] = digest_of(canonical)
             elif not self._keep_others(draft, place):
                 self._read_exactly(draft, place)
         return self._batch(draft)
+
+    def _says_all(self, canonical: bytes, text: bytes, values: Sequence[Any]) -> bool:
+        """Return whether `canonical`, which msgspec has written of the known fields, is the record's canonical text.
+
+        No other way to write a value is shorter, a double's excepted, which is looked at. So if all is as long as the
+        record, there is nothing else in the record: no other name, no null, no -0.
+        """
+        return len(canonical) == len(text) and all(
+            values[index] is None
+            or all(any(token + end in whole for end in (b",", b"}")) for whole in (canonical, text))
+            for index, name in self._doubles
+            if (token := b'"%b":%b' % (name, repr(values[index]).encode()))
+        )
 
     def _keep_others(self, draft: _Draft, place: int) -> bool:
         """Put into `CustomVars` what no column has; False if the record has to be read exactly."""
@@ -106,6 +120,8 @@ class BatchReader:
             fields = orjson.loads(text)
         except orjson.JSONDecodeError:
             return False
+        if any(abs(draft.values[place][index] or 0) >= _EXACT_DOUBLES for index, _ in self._doubles):
+            return False  # perhaps an integer that no double holds, which only its text tells
         others = [name for name in fields if name not in self._known]
         if others:
             if any(map(self._reader.column, others)) or nests_too_deep(text):
@@ -122,7 +138,6 @@ class BatchReader:
             draft.values[place] = None
             draft.refused[place] = reason
             return
-        draft.exact.add(place)
         draft.digests[place] = row.digest
         draft.values[place] = [row.values[column] for column in self._filled]
         draft.custom_vars[place] = row.values[self._custom_vars]
@@ -146,13 +161,12 @@ class BatchReader:
         rows = [draft.values[place] for place in places]
         values: dict[int, Sequence[Any]] = dict(zip(self._filled, zip(*rows, strict=True), strict=True)) if rows else {}
         values[self._custom_vars] = [draft.custom_vars[place] for place in places]
-        exact = {row for row, place in enumerate(places) if place in draft.exact} if draft.exact else ()
         nothing = [None] * len(places)
         arrays: list[pa.Array] = []
         misfits: set[int] = set()
         for number, column in enumerate(self._columns):
             try:
-                arrays.append(arrow_array(column.type, values.get(number, nothing), exact=exact))
+                arrays.append(arrow_array(column.type, values.get(number, nothing)))
             except Misfits as found:  # noqa: PERF203 - the others are wanted too, so that records are read exactly once
                 misfits.update(places[row] for row in found.places)
         return arrays, misfits
@@ -171,8 +185,8 @@ class _Draft:
     """What is known of a batch while it is read, by place of the record.
 
     Attributes:
-        values: Of each column that a field fills; None for a record that is no row.
-        exact: Which were read exactly; their times are in microseconds.
+        values: Of each column that a field fills; None for a record that is no row. A time is text, or microseconds if
+            the record was read exactly.
     """
 
     def __init__(self, raw: RawBatch) -> None:
@@ -180,7 +194,6 @@ class _Draft:
         self.values: list[Any] = [None] * len(raw.values)
         self.custom_vars: list[str | None] = [None] * len(raw.values)
         self.digests: list[bytes] = [b""] * len(raw.values)
-        self.exact: set[int] = set()
         self.refused: dict[int, NotAnObject] = {}
         self.unknown: dict[int, list[str]] = {}
         self.misfits: dict[int, list[str]] = {}

@@ -13,14 +13,14 @@ from isal import isal_zlib
 
 from fullstory_assets.errors import LandedFileError
 
-_READ = 1 << 17  # Small: each end of a gzip member copies what is left of it.
-_INFLATE = 1 << 19  # However well the file was compressed, no more is inflated at once.
+_READ = 1 << 18  # Small: each end of a gzip member copies what is left of it.
+_INFLATE = 1 << 21  # However well the file was compressed, no more is inflated at once.
 _GZIP = b"\x1f\x8b"
 _GZIP_ONLY = 16 + 15  # wbits: gzip with the largest window
 
 
 def content_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's content, in pieces of at most 512 KiB.
+    """Yield the file's content, in pieces of at most 2 MiB.
 
     Raises:
         LandedFileError: The gzip data is damaged or cut, or something else follows it.

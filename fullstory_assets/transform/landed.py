@@ -9,9 +9,8 @@ record means.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import accumulate, compress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -26,52 +25,24 @@ UNREAD = object()
 Parse = Callable[[bytes], Any]
 """Returns what it makes of a JSON text, or `UNREAD`, as it must for any other text."""
 
-_BATCH = 1 << 18
+_BATCH = 1 << 19
 _BLANKS = b" \t\r"
-_BLANK_AT_END = re.compile(rb"[ \t\r](?:\n|\Z)")
 
 
-class RawRecord(NamedTuple):
-    """One record as it stands in the file.
-
-    Args:
-        position: Where it begins, in bytes of the inflated file.
-        data: Its bytes, not known to be JSON.
-        complete: False for a last line without a line end: unless it is JSON, the file was cut there.
-    """
-
-    position: int
-    data: bytes
-    complete: bool
-
-
-@dataclass(frozen=True)
-class RawBatch:
+class RawBatch(NamedTuple):
     """Records that follow one another in the file.
 
     Args:
         texts: The bytes of each, without blanks at the end.
         values: What was made of each when it was parsed, or `UNREAD`.
-        start: Where the first begins, in bytes of the inflated file.
-        gap: Bytes between one and the next, if that is the same everywhere.
-        positions: Where each begins, if it is not.
-        complete: False if these are the last line, and it has no line end.
+        positions: Where each begins, in bytes of the inflated file.
+        complete: False if this is a last line without a line end: unless it is JSON, the file was cut there.
     """
 
-    texts: list[bytes]
-    values: list[Any]
-    start: int = 0
-    gap: int = 0
-    positions: list[int] | None = None
+    texts: Sequence[bytes]
+    values: Sequence[Any]
+    positions: Sequence[int]
     complete: bool = True
-
-    def record(self, index: int) -> RawRecord:
-        """Return the record at `index` of the batch."""
-        if self.positions:
-            position = self.positions[index]
-        else:
-            position = self.start + sum(map(len, self.texts[:index])) + index * self.gap
-        return RawRecord(position, self.texts[index], self.complete)
 
 
 class LandedFile:
@@ -91,7 +62,7 @@ class LandedFile:
         self.size = 0
 
     def batches(self) -> Generator[RawBatch, None, None]:
-        """Yield every record, in batches of about 512 KiB: each line that is not blank, or each element of the array.
+        """Yield every record, about a megabyte at once: each line that is not blank, or each element of the array.
 
         Raises:
             LandedFileError: The gzip data is damaged or cut, the file is not JSON, or its array does not hold together.
@@ -124,21 +95,17 @@ def _lines(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
             break
     last = window.data[window.at :].rstrip(_BLANKS)
     if last:
-        yield RawBatch([last], [parse(last)], start=window.position, complete=False)
+        yield RawBatch([last], [parse(last)], [window.position], complete=False)
 
 
 def _batch_of_lines(position: int, chunk: bytes, parse: Parse) -> RawBatch:
     lines = chunk.split(b"\n")
-    if not _BLANK_AT_END.search(chunk) and b"" not in lines:
-        return RawBatch(lines, list(map(parse, lines)), start=position, gap=1)
-    texts, positions = [], []
-    for line in lines:
-        text = line.rstrip(_BLANKS)
-        if text:
-            texts.append(text)
-            positions.append(position)
-        position += len(line) + 1
-    return RawBatch(texts, list(map(parse, texts)), positions=positions)
+    texts = [line.rstrip(_BLANKS) for line in lines]
+    positions = [*accumulate((len(line) + 1 for line in lines), initial=position)]
+    if not all(texts):
+        positions = [*compress(positions, texts)]
+        texts = [*filter(None, texts)]
+    return RawBatch(texts, [*map(parse, texts)], positions)
 
 
 def _elements(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
@@ -164,12 +131,13 @@ def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
     if end < 0 or not window.data.startswith(b"{", window.at):
         return None
     texts = [b"{%b}" % inner for inner in window.data[window.at + 1 : end].split(separator)]
-    values = list(map(parse, texts))
+    values = [*map(parse, texts)]
     if not all(value is not UNREAD or _is_json(text) for value, text in zip(values, texts, strict=True)):
         return None
-    position = window.position
+    step = len(separator) - len(b"}{")
+    positions = [*accumulate((len(text) + step for text in texts), initial=window.position)]
     window.at = end + 1
-    return RawBatch(texts, values, start=position, gap=len(separator) - 2)
+    return RawBatch(texts, values, positions)
 
 
 def _measured(window: Buffer, parse: Parse) -> RawBatch:
@@ -181,7 +149,7 @@ def _measured(window: Buffer, parse: Parse) -> RawBatch:
         positions.append(window.position)
         texts.append(window.take(value_length(window)))
         separator = _to_next_element(window, b"") if window.position < until else None
-    return RawBatch(texts, list(map(parse, texts)), positions=positions)
+    return RawBatch(texts, [*map(parse, texts)], positions)
 
 
 def _to_next_element(window: Buffer, separator: bytes) -> bytes | None:

@@ -25,7 +25,7 @@ from fullstory_assets.transform.arrow_columns import arrow_array, bits, equally_
 from fullstory_assets.transform.batches import Batch, BatchReader
 from fullstory_assets.transform.event_ids import ID_LENGTH, EventIds
 from fullstory_assets.transform.exact_json import NotJson
-from fullstory_assets.transform.landed import LandedFile, RawBatch, RawRecord
+from fullstory_assets.transform.landed import LandedFile, RawBatch
 from fullstory_assets.transform.staged import StagedFile, StagedFileWriter, StageSummary, staged_file
 from fullstory_assets.transform.values import micros, moment
 from fullstory_assets.windows import ExportWindow
@@ -123,13 +123,18 @@ class _Staging:
         batch = self._reader.read(raw)
         reasons = {place: f"This is {reason}." for place, reason in batch.refused.items()}
         if not raw.complete and any(isinstance(reason, NotJson) for reason in batch.refused.values()):
-            raise LandedFileError("The last line is cut short", offset=raw.record(0).position)
+            raise LandedFileError("The last line is cut short", offset=raw.positions[0])
         starts, present = int64_values(batch.rows.column("EventStart"))
         inside = present & (starts >= micros(self._window.start)) & (starts < micros(self._window.end))
         for row in np.flatnonzero(~inside).tolist():
             reasons[batch.places[row]] = self._stray(present=bool(present[row]))
         for place in sorted(reasons):
-            self._refused.add(raw.record(place), number=self._records + place + 1, reason=reasons[place])
+            self._refused.add(
+                raw.texts[place],
+                position=raw.positions[place],
+                number=self._records + place + 1,
+                reason=reasons[place],
+            )
         self._records += len(raw.texts)
         if inside.any():
             self._keep(batch, starts, inside)
@@ -166,7 +171,7 @@ class _Staging:
         ours = {
             "OrgId": arrow_array("text", [self._org] * len(digests)),
             "EventId": equally_long(self._event_ids.next(digests), ID_LENGTH),
-            "ExportedAt": arrow_array("timestamp", [self._exported_at] * len(digests), exact=range(len(digests))),
+            "ExportedAt": arrow_array("timestamp", [self._exported_at] * len(digests)),
         }
         for name, values in ours.items():
             rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
@@ -206,12 +211,12 @@ class _RejectedFile:
         self._file: BinaryIO | None = None
         self.count = 0
 
-    def add(self, record: RawRecord, *, number: int, reason: str) -> None:
-        line: dict[str, Any] = {"position": record.position, "record_number": number, "reason": reason}
+    def add(self, record: bytes, *, position: int, number: int, reason: str) -> None:
+        line: dict[str, Any] = {"position": position, "record_number": number, "reason": reason}
         try:
-            line["record"] = record.data.decode()
+            line["record"] = record.decode()
         except UnicodeDecodeError:
-            line["record_base64"] = b64encode(record.data).decode()
+            line["record_base64"] = b64encode(record).decode()
         if self._file is None:
             self._file = self._stack.enter_context(self._path.open("wb"))
         self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
