@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test coverage lint format docs lock clean
+.PHONY: help setup demo dev test coverage bench reliability chaos fuzz lint format docs lock clean
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -34,6 +34,17 @@ test: .venv/ready ## Run all tests
 coverage: .venv/ready ## Run all tests and show which lines they miss
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
 
+bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (an hour)
+	$(BIN)/python -m benchmarks.transform --write
+	$(BIN)/python -m benchmarks.ticks --write
+	$(BIN)/python -m benchmarks.backfill --write
+
+reliability: .venv/ready ## Break it in every way, count the rows, into docs/reliability.md
+	$(BIN)/python -m fullstory_assets_tests.reliability --write
+
+chaos: .venv/ready ## The same with hundreds of kills (an hour)
+	$(BIN)/python -m fullstory_assets_tests.reliability --long --write
+
 lint: .venv/ready ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -43,8 +54,9 @@ format: .venv/ready ## Mend style and format where a tool can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/ready ## Write the table of settings into the README anew
+docs: .venv/ready ## Write the tables of settings and faults anew
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.config.docs import write_settings_table as w; w(Path('README.md'))"
+	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.sandbox.docs import write_fault_table as w; w(Path('docs/sandbox.md'))"
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.10 --all-extras --group dev \

@@ -1,7 +1,7 @@
 """Synthetic export files, shaped like a busy site's: what the transform's speed is measured on.
 
-Records have about 1.6 KB and 52 of the declared fields on average; which of them depends on the kind of event; ids of 16 to
-19 digits; text with quotes, line breaks, NUL and characters beyond ASCII; and a share of them 3 to 10 custom variables.
+Records have about 1.6 KB and 52 of the declared fields, which of them depends on the kind of event; ids of 16 to 19
+digits; text with quotes, line breaks, NUL and characters beyond ASCII; and a share of them 3 to 10 custom variables.
 The same arguments always give the same file.
 """
 
@@ -26,7 +26,8 @@ Form = Literal["ndjson", "array"]
 _VISITS = 3000
 _RECORD_BYTES = 1620
 _TEXTS = (
-    "Add", 'so "now"', "Größe", "価格", "a\nb", "nul\0in", "café 😀", "C:\\cart", "€49.90", "a < b", "Search", "Remove", "",
+    "Add", 'so "now"', "Größe", "価格", "a\nb", "nul\0in", "café 😀", "C:\\cart", "€49.90", "a < b", "Search",
+    "Remove", "",
 )  # fmt: skip
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/{}.0.0.0 Safari/537.36"
 _KINDS = ("click", "navigate", "load", "change", "custom", "seen", "highlight", "request", "console-message")
@@ -79,7 +80,7 @@ def records(count: int, *, custom_share: float = 0.17, seed: int = 1) -> Iterato
 
 def _visit(rng: random.Random) -> dict[str, Any]:
     """Return the fields that all events of a page share, in the declared order, the others zero or short texts."""
-    url = f"https://www.shop.example/{rng.choice(['artikel', 'hilfe', 'konto'])}/{rng.randrange(10**7)}?ref=mail&q={rng.randrange(10**9)}"
+    part, article, search = rng.choice(["artikel", "hilfe", "konto"]), rng.randrange(10**7), rng.randrange(10**9)
     record: dict[str, Any] = {}
     for column in FIELDS:
         if column.name.startswith("App"):
@@ -97,7 +98,7 @@ def _visit(rng: random.Random) -> dict[str, Any]:
         "PageId": rng.randrange(10**15, 2**63),
         "UserAppKey": f"user-{rng.randrange(10**6)}",
         "UserEmail": f"someone.{rng.randrange(10**6)}@example.com",
-        "PageUrl": url,
+        "PageUrl": f"https://www.shop.example/{part}/{article}?ref=mail&q={search}",
         "PageRefererUrl": "https://www.search.example/?q=shoes&lang=de",
         "PageIp": f"203.0.113.{rng.randrange(256)}",
         "PageLatLong": f"{rng.uniform(-60, 60):.4f},{rng.uniform(-180, 180):.4f}",

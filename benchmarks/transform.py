@@ -61,7 +61,7 @@ def stage(path: Path, folder: Path) -> None:
     )
 
 
-def inflate(path: Path, folder: Path) -> None:
+def inflate(path: Path, _: Path) -> None:
     """Inflate the file in memory, and do nothing else: the floor."""
     from isal import isal_zlib
 

@@ -29,12 +29,16 @@ def start(*arguments):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_told_to_stop(number):
-    process, url, line = start("--port", "0", "--events-per-hour", "1000", "--latency", "0")
+    faults = ["--fault", "forbidden@segments", "--fault", "server_error=503@me@0", "--seed", "7"]
+    process, url, line = start("--port", "0", "--events-per-hour", "1000", "--latency", "0", *faults)
     try:
         assert "1,000 made-up events an hour" in line
         assert process.stdout
         key = process.stdout.readline().split()[1].rstrip(",")
-        assert httpx.get(f"{url}/me", headers={"Authorization": f"Basic {key}"}).json()["orgId"] == "acme"
+        assert process.stdout.readline() == "Faults: forbidden@segments, server_error=503@me@0; seed 7\n"
+        headers = {"Authorization": f"Basic {key}"}
+        assert httpx.get(f"{url}/me", headers=headers).json()["orgId"] == "acme"
+        assert httpx.get(f"{url}/segments/v1", headers=headers).status_code == 403
     finally:
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
@@ -77,12 +81,21 @@ def test_a_file_that_cannot_be_replayed_ends_it_with_a_clear_error(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--port", "70000"], ["--latency", "-1"], ["--events-per-hour", "many"], ["--replay", "missing.json"], [__file__]],
-)
+    [
+        ["--port", "70000"], ["--latency", "-1"], ["--events-per-hour", "many"], ["--replay", "missing.json"],
+        [__file__], ["--fault", "nonsense"], ["--fault", "reset@often"], ["--seed", "x"],
+    ],
+)  # fmt: skip
 def test_wrong_values_are_refused(arguments):
     answer = CliRunner().invoke(command, arguments)
     assert answer.exit_code == 2
     assert "Error:" in answer.output
+
+
+def test_a_fault_there_is_not_is_answered_with_what_there_is():
+    output = CliRunner().invoke(command, ["--fault", "nonsense"]).output
+    assert "--fault" in output
+    assert "truncated_gzip" in output
 
 
 def test_every_option_has_a_help_text():

@@ -42,23 +42,52 @@ EXAMPLE_KEY = "sandbox.acme"
     metavar="N",
     help="How many events each organization has in an hour, on average.",
 )
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="What goes wrong, such as 'server_error=503@0.05': as it would stand in the header X-Sandbox-Fault of every "
+    "request. May be given several times; a name that is not a fault is answered with the list of all.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Another number lets faults that strike a share of requests strike others.",
+)
 @click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, metavar="")
-def command(port: int, replay: tuple[Path, ...], latency: float, events_per_hour: int, files: tuple[Path, ...]) -> None:
+def command(
+    port: int,
+    replay: tuple[Path, ...],
+    latency: float,
+    events_per_hour: int,
+    faults: tuple[str, ...],
+    seed: int,
+    files: tuple[Path, ...],
+) -> None:
     """Serve a fake FullStory API on 127.0.0.1, for trying things without an account.
 
     Any key `sandbox.<org>` opens an organization of that name, with made-up events for every hour, always the same.
     `sandbox.<org>.standard` is a key that is too weak for exports.
 
-    A request with the header `X-Sandbox-Fault` goes wrong, and so does all that follows for an export made by it; a
-    name that is not a fault is answered with the list of all. Ctrl-C ends the sandbox.
+    A request with the header `X-Sandbox-Fault` goes wrong, and so does all that follows for an export made by it; with
+    `--fault` every request does. docs/sandbox.md lists the faults. Ctrl-C ends the sandbox.
     """
     if files and not replay:
         raise click.UsageError(f"Unexpected argument {str(files[0])!r}; files are given after --replay.")
     source = ReplayEvents([*replay, *files]) if replay else None
-    app = SandboxApp(events_per_hour=events_per_hour, latency=latency, source=source)
+    try:
+        app = SandboxApp(events_per_hour=events_per_hour, latency=latency, source=source, faults=faults, seed=seed)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from None
     server = SandboxServer(app, port=port)
     click.echo(f"FullStory sandbox on {server.url}, serving {_served(source, events_per_hour)}. Ctrl-C ends it.")
     click.echo(f"Key: {EXAMPLE_KEY}, or sandbox.<org> for any other organization.")
+    if faults:
+        click.echo(f"Faults: {', '.join(faults)}; seed {seed}")
     click.echo(f'Try: curl -H "Authorization: Basic {EXAMPLE_KEY}" {server.url}/me')
     _serve(server)
 

@@ -35,16 +35,20 @@ from fullstory_assets.client.answers import (
 )
 from fullstory_assets.client.download import TIMEOUT, Downloader, Partial
 from fullstory_assets.client.refusals import refusal, shown
-from fullstory_assets.client.retry import Wait, with_attempts, with_patience
+from fullstory_assets.client.retry import Unanswered, Wait, with_attempts, with_patience
 from fullstory_assets.errors import ConfigError, ConnectionFailed, FullStoryAssetsError
 from fullstory_assets.windows import ExportWindow
 
 PATIENCE = timedelta(minutes=10)
 """How long a call is tried again, in all."""
 
+UNANSWERED_CREATES = 3
+"""How often an export is asked for without hearing what came of it: FullStory may have started one each time."""
+
 DOWNLOAD_ATTEMPTS = 5
 """How often a download is begun or continued, each time with a fresh link."""
 
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _USER_AGENT = f"fullstory-assets/{__version__}"
 _PAGE_SIZE = 100
 _GONE = "The export is gone. Run it again: a new one is made."
@@ -146,7 +150,8 @@ class FullStoryClient(AbstractContextManager["FullStoryClient"]):
         """Start an export of the events of `window` and return its operation's id.
 
         After a failure that leaves open whether FullStory received the request, such as a read timeout, it is sent
-        again: more than one export may then be under way, and only the last is ever collected.
+        again, `UNANSWERED_CREATES` times in all: more than one export may then be under way, and only the last is ever
+        collected.
 
         Args:
             window: `EventStart` of the events.
@@ -165,7 +170,8 @@ class FullStoryClient(AbstractContextManager["FullStoryClient"]):
         if fields:
             # FullStory refuses a field that is named twice.
             body["fields"] = list(dict.fromkeys(fields))
-        response = self._patiently(lambda: self._send("POST", "/segments/v1/exports", json=body))
+        patiently = with_patience(self._patience, wait=self._wait, unanswered=UNANSWERED_CREATES)
+        response = patiently(lambda: self._send("POST", "/segments/v1/exports", json=body))
         # Read outside the retries: an unreadable answer to a request that was accepted must not start another export.
         return _required(json_object(response, what="POST /segments/v1/exports"), "operationId")
 
@@ -245,7 +251,8 @@ class FullStoryClient(AbstractContextManager["FullStoryClient"]):
         try:
             response = self._http.request(method, path, params=params, json=json)
         except httpx.RequestError as error:
-            failure = ConnectionFailed(f"{what} got no answer ({self._shown(f'{type(error).__name__}: {error}')}).")
+            kind = ConnectionFailed if isinstance(error, _NEVER_SENT) else Unanswered
+            failure = kind(f"{what} got no answer ({self._shown(f'{type(error).__name__}: {error}')}).")
         else:
             if response.is_success:
                 return response

@@ -40,13 +40,27 @@ def wait_on(stop: threading.Event) -> Wait:
     return wait
 
 
-def with_patience(patience: timedelta, *, wait: Wait) -> Retrying:
+class Unanswered(ConnectionFailed):
+    """A request went out and no answer came back: the other side may have done what was asked."""
+
+
+def with_patience(patience: timedelta, *, wait: Wait, unanswered: int | None = None) -> Retrying:
     """Return a caller that tries again after retryable errors, until the next wait would exceed `patience` in all.
 
     The last error is then raised. Not to be shared between calls.
+
+    Args:
+        patience: How long to try.
+        wait: Lets the time between two tries pass.
+        unanswered: How many tries may end as `Unanswered`, for a call that does harm when it is done often.
     """
+    missing = 0
 
     def exhausted(state: RetryCallState) -> bool:
+        nonlocal missing
+        missing += isinstance(_error_of(state), Unanswered)
+        if missing == unanswered:
+            return True
         # An injected wait may let no time pass: what it was asked for counts as well.
         spent = max(state.seconds_since_start or 0.0, state.idle_for)
         return spent + state.upcoming_sleep > patience.total_seconds()

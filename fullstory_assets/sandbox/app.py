@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,11 @@ from fullstory_assets.sandbox.accounts import NOBODY, Account, key_in, sandbox_a
 from fullstory_assets.sandbox.creation import read_export
 from fullstory_assets.sandbox.events import EventSource, ShopEvents
 from fullstory_assets.sandbox.exports import EXPORT_LIFETIME, Export, Progress, Purpose, link_signature, operation
-from fullstory_assets.sandbox.fault_rules import ActiveFaults, FaultMemory, PlannedFaults, active_faults
-from fullstory_assets.sandbox.faults import Fault
+from fullstory_assets.sandbox.fault_grammar import Fault
+from fullstory_assets.sandbox.fault_rules import ActiveFaults, FaultRules
+from fullstory_assets.sandbox.faults.kinds import Step
 from fullstory_assets.sandbox.files import ExportFiles
+from fullstory_assets.sandbox.lists import LARGEST_PAGE, page
 from fullstory_assets.sandbox.moments import format_moment
 from fullstory_assets.sandbox.problems import Problem, http_response, json_response, xml_response
 from fullstory_assets.sandbox.segments import SEGMENTS
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 LINK_LIFETIME = timedelta(minutes=5)
 """How long a download link lives, as an older edition of FullStory's documentation says."""
 
-_DEFAULT_LIMIT, _LARGEST_LIMIT = 20, 100
+_DEFAULT_LIMIT = 20
 
 _ROUTES = Map([
     Rule("/me", endpoint="me", methods=["GET"]),
@@ -57,19 +60,23 @@ _ID_OF: dict[str, Purpose] = {"operation": "operation", "cancel": "operation", "
 
 @dataclass(frozen=True)
 class _Call:
-    """One request, with everything its endpoint looks at."""
+    """One request, with everything its endpoint looks at; `export` is the one it is about, or asks for."""
 
     request: Request
-    endpoint: str
+    step: Step
     id: str
     now: datetime
     export: Export | None
     faults: ActiveFaults
     account: Account
 
+    @property
+    def key(self) -> str:
+        return key_in(self.request.headers.get("Authorization"))
+
     def own_export(self) -> Export:
         if self.export is None or self.export.org != self.account.org:
-            raise Problem(404, f"There is no {self.endpoint} with this id.")
+            raise Problem(404, f"There is no {self.step} with this id.")
         return self.export
 
 
@@ -85,6 +92,11 @@ class SandboxApp:
         source: Where the records come from, in place of the made-up ones; `events_per_hour` then means nothing.
         clock: What time it is.
         accounts: Whose key a key is; `None` for nobody's.
+        faults: Those that hold for every request, each as it would stand in the header `X-Sandbox-Fault`.
+        seed: Of the faults that strike only a share of requests.
+
+    Raises:
+        ValueError: There is no such fault, or its argument or a condition is wrong.
     """
 
     def __init__(
@@ -95,13 +107,14 @@ class SandboxApp:
         source: EventSource | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         accounts: Callable[[str], Account | None] = sandbox_account,
+        faults: Sequence[str] = (),
+        seed: int = 0,
     ) -> None:
         self._latency = latency
         self._clock = clock
         self._accounts = accounts
         self._files = ExportFiles(source or ShopEvents(events_per_hour))
-        self._memory = FaultMemory()
-        self._planned = PlannedFaults()
+        self._rules = FaultRules(faults, seed=seed)
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
         self._exports: list[Export] = []
@@ -116,6 +129,7 @@ class SandboxApp:
             response = problem.response()
         except HTTPException as error:
             response = http_response(error)
+        response.date = response.date or self._clock()
         return response(environ, start_response)
 
     @property
@@ -145,32 +159,44 @@ class SandboxApp:
         Raises:
             ValueError: There is no such fault, or its argument is wrong.
         """
-        self._planned.add(Fault.read(fault), hour=hour, times=times)
+        self._rules.plan(Fault.read(fault), hour=hour, times=times)
 
     def _answer(self, request: Request) -> Response:
         rule, values = _ROUTES.bind_to_environ(request.environ).match(return_rule=True)
-        path = rule.rule.replace("<id>", "{id}")
         with self._lock:
-            self._requests[f"{request.method} {path}"] += 1
-        purpose = _ID_OF.get(rule.endpoint)
-        export = Export.of_id(values["id"], purpose) if purpose else None
+            self._requests[f"{request.method} {rule.rule.replace('<id>', '{id}')}"] += 1
+        step: Step = rule.endpoint
+        key = key_in(request.headers.get("Authorization"))
+        # The signed link is its own permission.
+        account = NOBODY if step == "download" else self._accounts(key)
+        now = self._clock()
+        export = self._export(request, step, values.get("id", ""), account, now)
         try:
-            faults = active_faults(request, rule.endpoint, export, self._memory)
+            faults = self._rules.of_request(request, step, key, export)
         except ValueError as error:
             raise Problem(400, str(error)) from None
-        now = self._clock()
-        if refusal := faults.answer(rule.endpoint, now):
-            return refusal
-        # The signed link is its own permission.
-        account = NOBODY if rule.endpoint == "download" else self._account(request)
-        call = _Call(request, rule.endpoint, values.get("id", ""), now, export, faults, account)
-        return getattr(self, f"_{rule.endpoint}")(call)
+        now = faults.apply("clock", now)
+        try:
+            response = faults.answer(step, now)
+            if response is None:
+                call = _Call(request, step, values.get("id", ""), now, export, faults, _demand_account(account))
+                response = _sent(getattr(self, f"_{step}")(call), faults)
+        except Problem as problem:
+            response = problem.response()
+        response.date = now
+        return response
 
-    def _account(self, request: Request) -> Account:
-        account = self._accounts(key_in(request.headers.get("Authorization")))
-        if account is None:
-            raise Problem(401, "The API key is not valid. The sandbox takes `Basic sandbox.<org>`.")
-        return account
+    def _export(self, request: Request, step: Step, id_: str, account: Account | None, now: datetime) -> Export | None:
+        """Return the export that a request is about or asks for, if it can be told."""
+        if step != "create":
+            return Export.of_id(id_, _ID_OF[step]) if step in _ID_OF else None
+        try:
+            return self._asked_for(request, account or NOBODY, now)
+        except Problem:  # told once the request has suffered its faults
+            return None
+
+    def _asked_for(self, request: Request, account: Account, now: datetime) -> Export:
+        return read_export(request.get_data(), org=account.org, now=now, latency=self._latency)
 
     def _me(self, call: _Call) -> Response:
         return json_response(call.account.me())
@@ -178,7 +204,7 @@ class SandboxApp:
     def _segments(self, call: _Call) -> Response:
         creator = call.request.args.get("creator")
         rows = [segment.row() for segment in SEGMENTS.values() if creator in {None, segment.creator}]
-        return _page(call.request, "segments", rows, default=_DEFAULT_LIMIT)
+        return page(call.request, "segments", rows, default=_DEFAULT_LIMIT)
 
     def _segment(self, call: _Call) -> Response:
         if call.id not in SEGMENTS:
@@ -187,44 +213,46 @@ class SandboxApp:
 
     def _create(self, call: _Call) -> Response:
         _demand_export_right(call.account)
-        export = read_export(call.request.get_data(), org=call.account.org, now=call.now, latency=self._latency)
-        if refusal := self._planned.take_refusal(export, call.now):
+        export = call.export or self._asked_for(call.request, call.account, call.now)
+        if refusal := self._rules.planned_refusal(call.faults, export, call.key, call.now):
             return refusal
-        faults = [fault.text for fault in call.faults.faults]
-        export = replace(export, faults=(*faults, *self._planned.take(export)))
+        export, planned = self._rules.born(call.faults, replace(export, created_at=call.now), call.key)
         with self._lock:
             self._exports.append(export)
-        return json_response({"operationId": export.id("operation")})
+        return planned.apply("response", json_response({"operationId": export.id("operation")}))
 
     def _operations(self, call: _Call) -> Response:
         asked = call.request.args
         own = [export for export in self.exports if export.org == call.account.org]
-        rows = [self._document(call, export) for export in own]
+        rows: list[dict[str, Any]] = []
+        for export in own:
+            with suppress(Problem):  # one that is gone
+                rows.append(self._document(self._rules.of_export(export, call.step), export, call.now))
         rows = [row for row in rows if all(row[name] == asked.get(name, row[name]) for name in ("state", "type"))]
-        return _page(call.request, "operations", rows, default=_LARGEST_LIMIT)
+        return page(call.request, "operations", rows, default=LARGEST_PAGE)
 
     def _operation(self, call: _Call) -> Response:
-        return json_response(self._document(call, call.own_export()))
+        return json_response(self._document(call.faults, call.own_export(), call.now))
 
     def _cancel(self, call: _Call) -> Response:
         export = call.own_export()
-        if self._document(call, export)["finishedAt"] is None:
+        if self._document(call.faults, export, call.now)["finishedAt"] is None:
             with self._lock:
                 self._cancelled[export.nonce] = call.now
         return json_response({})
 
-    def _document(self, call: _Call, export: Export) -> dict[str, Any]:
+    def _document(self, faults: ActiveFaults, export: Export, now: datetime) -> dict[str, Any]:
         cancelled = self._cancelled.get(export.nonce)
         if cancelled:
             age = (cancelled - export.created_at).total_seconds()
-            return operation(export, Progress(age, failure="The operation was cancelled."), call.now)
-        faults = active_faults(call.request, call.endpoint, export, self._memory)
-        return operation(export, faults.apply("progress", Progress(export.latency)), call.now)
+            return operation(export, Progress(age, failure="The operation was cancelled."), now)
+        progress = faults.apply("progress", Progress(export.latency))
+        return operation(export, progress, now, lifetime=faults.apply("lifetime", EXPORT_LIFETIME))
 
     def _results(self, call: _Call) -> Response:
         _demand_export_right(call.account)
         export = call.own_export()
-        if call.now >= export.created_at + EXPORT_LIFETIME:
+        if call.now >= export.created_at + call.faults.apply("lifetime", EXPORT_LIFETIME):
             raise Problem(404, "The export has expired.")
         expires = call.now + call.faults.apply("link", LINK_LIFETIME)
         file_id, seconds = export.id("file"), str(int(expires.timestamp()))
@@ -244,17 +272,20 @@ class SandboxApp:
         return self._files.response(request, export, call.faults)
 
 
+def _sent(response: Response, faults: ActiveFaults) -> Response:
+    try:
+        return faults.apply("response", response)
+    except ConnectionError:
+        response.close()
+        raise
+
+
+def _demand_account(account: Account | None) -> Account:
+    if account is None:
+        raise Problem(401, "The API key is not valid. The sandbox takes `Basic sandbox.<org>`.")
+    return account
+
+
 def _demand_export_right(account: Account) -> None:
     if not account.may_export:
         raise Problem(403, f"This key has the role {account.role}; exports need ARCHITECT or ADMIN.")
-
-
-def _page(request: Request, name: str, rows: list[dict[str, Any]], *, default: int) -> Response:
-    """Return the page of `rows` that `limit` and `paginationToken` ask for; a token is the number of the first row."""
-    limit, token = request.args.get("limit", str(default)), request.args.get("paginationToken", "") or "0"
-    if not limit.isdecimal() or not 1 <= int(limit) <= _LARGEST_LIMIT:
-        raise Problem(400, f"limit must be a number from 1 to {_LARGEST_LIMIT}.")
-    if not token.isdecimal():
-        raise Problem(400, "paginationToken is not one that was handed out.")
-    end = int(token) + int(limit)
-    return json_response({name: rows[int(token) : end], "nextPaginationToken": str(end) if end < len(rows) else ""})

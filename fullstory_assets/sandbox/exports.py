@@ -46,6 +46,7 @@ class Export:
         latency: Seconds it takes.
         faults: What is to go wrong with it.
         nonce: Tells equal exports apart.
+        lot: Decides which faults strike it, of those that strike only a share of exports.
     """
 
     org: str
@@ -60,6 +61,7 @@ class Export:
     latency: float
     faults: tuple[str, ...]
     nonce: str
+    lot: str = ""
 
     def id(self, purpose: Purpose) -> str:
         """Return its id for this purpose: opaque, and safe in a URL's path."""
@@ -97,8 +99,10 @@ class Progress:
     state: str = ""
 
 
-def operation(export: Export, progress: Progress, now: datetime) -> dict[str, Any]:
-    """Return the operation of `export` as `GET /operations/v1/{id}` shows it."""
+def operation(
+    export: Export, progress: Progress, now: datetime, *, lifetime: timedelta = EXPORT_LIFETIME
+) -> dict[str, Any]:
+    """Return the operation of `export` as `GET /operations/v1/{id}` shows it; it is kept for `lifetime`."""
     age = (now - export.created_at).total_seconds()
     document: dict[str, Any] = {
         "id": export.id("operation"), "type": "SEARCH_EXPORT", "state": "PENDING", "estimatePctComplete": 0,
@@ -113,7 +117,7 @@ def operation(export: Export, progress: Progress, now: datetime) -> dict[str, An
         if progress.failure:
             document |= {"state": "FAILED", "errorDetails": progress.failure}
         else:
-            results = {"searchExportId": export.id("export"), "expires": format_moment(finished + EXPORT_LIFETIME)}
+            results = {"searchExportId": export.id("export"), "expires": format_moment(finished + lifetime)}
             document |= {"state": "COMPLETED", "estimatePctComplete": 100, "results": results}
     if progress.state:
         document |= {"state": progress.state, "results": None}

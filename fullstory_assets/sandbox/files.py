@@ -26,6 +26,7 @@ from werkzeug.wsgi import wrap_file
 from fullstory_assets.sandbox.events import EventSource
 from fullstory_assets.sandbox.exports import Export
 from fullstory_assets.sandbox.fault_rules import ActiveFaults
+from fullstory_assets.sandbox.faults.kinds import Contents
 from fullstory_assets.sandbox.formats import Selection, join, lines
 from fullstory_assets.sandbox.individuals import individuals
 from fullstory_assets.sandbox.problems import xml_response
@@ -55,7 +56,7 @@ class ExportFiles:
 
     def response(self, request: Request, export: Export, faults: ActiveFaults) -> Response:
         """Return the file of `export`, or the part of it that `Range` asks for, with what is to be wrong with it."""
-        file, md5 = self._open(export, faults.of_content())
+        file, md5 = self._open(export, faults)
         size = file.seek(0, 2)
         file.seek(0)
         response = Response(wrap_file(request.environ, file, _CHUNK), content_type="application/gzip")
@@ -73,12 +74,11 @@ class ExportFiles:
             refusal = xml_response(416, "InvalidRange", "The requested range cannot be satisfied.")
             refusal.content_range.set(None, None, size)
             return refusal
-        response.headers.remove("Date")  # the server sends its own
         response.response = faults.apply("body", response.response)
         return response
 
     def _open(self, export: Export, faults: ActiveFaults) -> tuple[BinaryIO, bytes]:
-        slot = self._slot((export.nonce, export.id("file"), *(fault.text for fault in faults.faults)))
+        slot = self._slot((export.nonce, export.id("file"), *faults.in_file()))
         with slot.lock:
             if not slot.md5 or not slot.path.exists():
                 slot.md5 = self._make(export, faults, slot.path)
@@ -96,28 +96,34 @@ class ExportFiles:
             return slot
 
     def _make(self, export: Export, faults: ActiveFaults, path: Path) -> bytes:
-        content = join(faults.apply("lines", _lines(self._source, export)), export.format)
+        contents = faults.apply("contents", self._contents(export))
+        content = _blocks(join(faults.apply("lines", _lines(contents, export)), contents.written))
         with path.open("w+b") as file:
-            # Without a name and a time in it, the same content always gives the same bytes.
-            with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
-                for block in _blocks(content):
-                    packed.write(block)
+            if contents.packed:
+                # Without a name and a time in it, the same content always gives the same bytes.
+                with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+                    packed.writelines(content)
+            else:
+                file.writelines(content)
             faults.apply("file", file).seek(0)
             return _md5(file)
 
+    def _contents(self, export: Export) -> Contents:
+        def records() -> Iterator[dict[str, Any]]:
+            return self._source.records(export.org, export.start, export.end)
 
-def _lines(source: EventSource, export: Export) -> Iterator[bytes]:
+        return Contents(export.start, export.end, export.created_at, records, export.format)
+
+
+def _lines(contents: Contents, export: Export) -> Iterator[bytes]:
     segment = SEGMENTS[export.segment]
-
-    def everything() -> Iterator[dict[str, Any]]:
-        return source.records(export.org, export.start, export.end)
 
     def chosen() -> Iterator[dict[str, Any]]:
         if export.type == "TYPE_INDIVIDUAL":
-            return individuals(segment.select(everything, "SCOPE_INDIVIDUALS"))
-        return segment.select(everything, export.scope)
+            return individuals(segment.select(contents.records, "SCOPE_INDIVIDUALS"))
+        return segment.select(contents.records, export.scope)
 
-    return lines(chosen, export.format, Selection(export.fields))
+    return lines(chosen, contents.written, Selection(export.fields))
 
 
 def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
