@@ -6,7 +6,7 @@ while definitions are built, and no secret is read.
 
 import dagster as dg
 
-from fullstory_assets.assets.events import DAY_PER_RUN, build_events_assets
+from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.jobs import build_sync_job
 from fullstory_assets.resources import (
@@ -17,10 +17,10 @@ from fullstory_assets.resources import (
     LocalStorageResource,
     fullstory_key,
 )
-from fullstory_assets.sensors import build_catch_up_sensor
+from fullstory_assets.sensors import OpenInstance, build_catch_up_sensor
 
 
-def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy = DAY_PER_RUN) -> dg.Definitions:
+def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy = BACKFILL_POLICY) -> dg.Definitions:
     """Return everything Dagster needs to know: assets, checks, a job and a catch-up sensor per organization, resources.
 
     The built-in sandbox, which stands in when there is no configuration, does not start catching up by itself.
@@ -29,20 +29,26 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
         settings: What the configuration says.
         backfill_policy: How a range of windows is split into runs.
     """
-    organizations = settings.organizations
+    organizations, kept, shared = settings.organizations, OpenInstance(), _shared_resources(settings)
+    assets = [
+        build_events_assets(
+            each,
+            table=settings.table_of(each),
+            warehouse_kind=settings.warehouse.kind,
+            backfill_policy=backfill_policy,
+        )
+        for each in organizations
+    ]
     return dg.Definitions(
+        # Each with its own access: what is given for all is part of every job, so that each organization's job would
+        # describe the access of all the others.
         assets=[
-            build_events_assets(
-                each,
-                table=settings.table_of(each),
-                warehouse_kind=settings.warehouse.kind,
-                backfill_policy=backfill_policy,
-            )
-            for each in organizations
+            asset
+            for each, events in zip(organizations, assets, strict=True)
+            for asset in dg.with_resources([events], {**shared, fullstory_key(each): _access(each)})
         ],
         jobs=[build_sync_job(each) for each in organizations],
-        sensors=[build_catch_up_sensor(each, running=settings.configured) for each in organizations],
-        resources={**_shared_resources(settings), **{fullstory_key(each): _access(each) for each in organizations}},
+        sensors=[build_catch_up_sensor(each, running=settings.configured, kept=kept) for each in organizations],
         # One process per run: the default starts one per step, each of which imports Dagster again.
         executor=dg.in_process_executor,
     )

@@ -23,7 +23,7 @@ STEPS: tuple[Step, ...] = ("raw_events", "staged_events", "events")
 """The steps in the order in which they run."""
 
 HEARTBEAT_SECONDS = 60.0
-"""How often the caller hears that windows are still under way."""
+"""How often the caller hears that windows are still under way, whether exports are waited for or a load goes on."""
 
 _ORGANIZATION_WIDE = (ConfigError, MissingSecret, Unauthorized, Forbidden, NotFound)
 
@@ -64,10 +64,25 @@ class WindowFailed:
 
 
 @dataclass(frozen=True)
+class LoadDone:
+    """One load transaction is over, and its windows were handed out: how many, their rows, and the seconds it took."""
+
+    windows: int
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class StillWaiting:
-    """Nothing finished for `HEARTBEAT_SECONDS`; `window` is the oldest one under way."""
+    """Nothing was handed out for `HEARTBEAT_SECONDS`.
+
+    Args:
+        window: The oldest window under way.
+        prepared: Windows that are exported and staged, and wait for their load.
+    """
 
     window: ExportWindow
+    prepared: int
 
 
-Outcome = WindowDone | WindowFailed | StillWaiting
+Outcome = WindowDone | WindowFailed | LoadDone | StillWaiting

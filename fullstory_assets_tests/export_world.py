@@ -1,9 +1,10 @@
 """The world around an `Exporter` in tests: a clock that moves when told to, a storage, a FullStory to export from."""
 
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -60,8 +61,12 @@ class MemoryStorage:
     def read_bytes(self, key: str) -> bytes | None:
         return self.objects.get(key)
 
-    def fetch(self, key: str) -> AbstractContextManager[Path]:
-        raise NotImplementedError
+    @contextmanager
+    def fetch(self, key: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "object"
+            path.write_bytes(self.objects[key])
+            yield path
 
     def exists(self, key: str) -> bool:
         return key in self.objects

@@ -8,6 +8,7 @@ import pytest
 
 from fullstory_assets.assets.metadata import PREVIEW_COLUMNS
 from fullstory_assets.schema import EVENTS
+from fullstory_assets.sync import Sync
 from fullstory_assets.windows import ObjectKeys
 from fullstory_assets_tests.project import START, checks_of, failure_of, truth
 
@@ -38,8 +39,40 @@ def test_a_range_is_one_run_that_records_each_window(project, app):
     assert project.rows() == truth(windows)
     for step in ("raw_events", "staged_events", "events"):
         assert project.statuses(windows, step) == ["MATERIALIZED"] * 6
-    assert [len(outcomes) for outcomes in checks_of(result).values()] == [6] * 5
+    recorded = {check: len(outcomes) for check, outcomes in checks_of(result).items()}
+    assert (recorded["staged_events.rows_match"], recorded["events.rows_match"]) == (6, 6)
     assert app.count(CREATED) == 6
+
+
+def test_in_a_range_a_warning_is_recorded_when_it_fails_and_when_it_passes_again(project, app):
+    windows = project.windows(*range(7, 13))
+    for window in windows[2:4]:
+        app.add_fault("malformed_record", hour=window.start)
+    checks = checks_of(project.run(windows))
+
+    assert checks["staged_events.rejected_records"] == [True, False, False, True]
+    assert checks["staged_events.new_fields"] == [True]
+
+
+def test_the_log_tells_how_far_a_run_is(project):
+    windows = project.windows(*range(20, 26))
+    result = project.run(windows)
+    told = [entry.user_message for entry in project.instance.all_logs(result.run_id) if not entry.dagster_event]
+    (load,) = [text for text in told if "loaded in one transaction" in text]
+    rows = sum(truth(windows).values())
+
+    assert load.startswith(f"acme: 6 windows, {rows:,} rows")
+    assert load.endswith(f"6 of 6 windows done, {rows:,} rows.")
+
+
+def test_a_run_that_waits_gives_signs_of_life(project, app, monkeypatch):
+    monkeypatch.setitem(Sync.__init__.__kwdefaults__, "heartbeat", 0.05)
+    app.add_fault("slow=0.3")
+    result = project.run(project.windows(9, 10))
+    logged = project.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    stored = [entry.get_dagster_event().message or "" for entry in logged]
+
+    assert any(text.startswith("acme 2026-01-01 09:00Z: still under way.") for text in stored)
 
 
 def test_materializing_again_exports_again_and_changes_nothing(project, app):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from fullstory_assets.config import Organization, Settings, api_url_for_key, sandbox_settings
 from fullstory_assets.config.docs import SECTIONS, settings_of, settings_table
 from fullstory_assets.errors import MissingSecret
+from fullstory_assets.sync import MAX_EXPORTS
 from fullstory_assets.windows import EVERY, WindowGrid
 
 HOUR = timedelta(hours=1)
@@ -39,6 +40,7 @@ def test_defaults_are_those_of_the_documentation():
 
     assert (acme.api_key_env, acme.api_url, acme.segment, acme.table) == ("FULLSTORY_API_KEY", None, "everyone", None)
     assert (acme.every, acme.lag, acme.settle, acme.headers) == (HOUR, 24 * HOUR, None, {})
+    assert acme.max_exports == MAX_EXPORTS
     assert acme.grid == WindowGrid(MIDNIGHT, HOUR, 24 * HOUR)
     assert not acme.uses_sandbox
 

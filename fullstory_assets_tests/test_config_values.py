@@ -32,6 +32,16 @@ def test_every_allowed_length_of_a_window(every):
     assert organization(every=every).grid.every == EVERY[every]
 
 
+@pytest.mark.parametrize("count", ["1", "32", 8])
+def test_allowed_numbers_of_exports_at_once(count):
+    assert organization(max_exports=count).max_exports == int(count)
+
+
+@pytest.mark.parametrize("count", ["0", "33", "-1", "4.0", "four", "1e1", "٤", True, None])
+def test_other_numbers_of_exports_at_once_are_refused(count):
+    assert complaint(max_exports=count).endswith("is not a number from 1 to 32")
+
+
 @pytest.mark.parametrize("every", ["7m", "5h", "48h", "0m"])
 def test_other_lengths_are_refused_with_the_allowed_ones(every):
     assert complaint(every=every).endswith("one of 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 24h")

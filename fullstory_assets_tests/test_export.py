@@ -33,9 +33,9 @@ def test_a_window_lands(world):
     assert world.storage.objects[KEYS.raw] == CONTENT
     assert landed.record == world.record
     assert landed.record == ExportRecord(
-        "op-1", "everyone", NOW, "landed", "ex-1", len(CONTENT), NOW + timedelta(seconds=1 + 1.5 + 2.25)
+        "op-1", "everyone", NOW, "landed", "ex-1", len(CONTENT), NOW + timedelta(seconds=3 * 0.5)
     )
-    assert (landed.key, landed.bytes, landed.seconds, landed.resumed) == (KEYS.raw, len(CONTENT), 4.75, False)
+    assert (landed.key, landed.bytes, landed.seconds, landed.resumed) == (KEYS.raw, len(CONTENT), 1.5, False)
     assert list(world.folder.iterdir()) == []
 
 
@@ -69,12 +69,30 @@ def test_a_second_run_resumes_the_export_of_one_that_died(world):
     assert world.storage.objects[KEYS.raw] == CONTENT
 
 
-def test_a_landed_window_that_was_not_loaded_is_landed_again_from_the_same_export(world):
+def test_a_landed_window_that_was_not_loaded_is_not_asked_for_again(world):
+    first = world.exporter().land(KEYS)
+    world.fullstory.calls.clear()
+    landed = world.exporter().land(KEYS)
+    assert world.fullstory.calls == []
+    assert (landed.record, landed.bytes, landed.resumed) == (first.record, len(CONTENT), True)
+
+
+@pytest.mark.parametrize("left", [b"broken", b"", None], ids=["cut", "empty", "missing"])
+def test_a_landed_file_that_is_not_whole_is_landed_again_from_the_same_export(world, left):
     world.exporter().land(KEYS)
-    world.storage.objects[KEYS.raw] = b"broken"
+    world.storage.objects.pop(KEYS.raw)
+    if left is not None:
+        world.storage.objects[KEYS.raw] = left
     assert world.exporter().land(KEYS).resumed
     assert world.storage.objects[KEYS.raw] == CONTENT
     assert len(world.fullstory.created) == 1
+
+
+def test_a_file_that_landed_before_the_export_that_is_waited_for_does_not_pass_for_it(world):
+    world.storage.objects[KEYS.raw] = b"of an earlier export"
+    world.run_that_dies_while_waiting()
+    world.exporter().land(KEYS)
+    assert world.storage.objects[KEYS.raw] == CONTENT
 
 
 def test_a_finished_window_is_exported_anew(world):
@@ -206,15 +224,21 @@ def test_an_export_that_failed_is_made_anew_by_the_next_try(world, end, reason):
     assert world.exporter().land(KEYS).record.operation_id == "op-2"
 
 
-def test_pauses_grow_up_to_the_longest(world):
-    world.fullstory.looks = 12
+@pytest.mark.parametrize(
+    ("waited", "pause"), [(0, 0.5), (2, 0.5), (10, 1.5), (60, 9), (600, 30), (4 * 3600 - 5, 5)], ids=str
+)
+def test_a_pause_is_a_share_of_the_time_waited_within_bounds(waited, pause):
+    assert Polling().pause(timedelta(seconds=waited)) == pytest.approx(pause)
+
+
+def test_an_export_is_looked_at_about_as_often_as_documented(world):
+    world.fullstory.looks = 150
     world.exporter().land(KEYS)
-    assert world.clock.waits[:3] == [1, 1.5, 2.25]
-    assert world.clock.waits[-2:] == [30, 30]
+    assert 55 * 60 <= sum(world.clock.waits) <= 65 * 60
 
 
 def test_the_deadline_ends_the_wait_and_the_next_run_goes_on_with_it(world):
-    world.fullstory.looks = 20
+    world.fullstory.looks = 60
     polling = Polling(deadline=timedelta(minutes=2))
     with pytest.raises(ExportTimeout, match=r"op-1 was not finished after 2 minutes \(state PENDING, 40 %\)"):
         world.exporter(polling=polling).land(KEYS)

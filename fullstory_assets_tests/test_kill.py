@@ -9,6 +9,7 @@ import pytest
 from fullstory_assets_tests.project import truth
 
 CREATED = "POST /segments/v1/exports"
+DOWNLOADED = "GET /exported-files/{id}"
 
 MOMENTS = {
     "export_created": ("fullstory_assets.client:FullStoryClient.operation", 1),
@@ -47,14 +48,26 @@ def test_killed_then_run_again(project, app, sandbox, moment):
     assert project.materialization(windows[0], "raw_events")["resumed"]
 
 
-def test_what_was_recorded_before_the_kill_stays_done(project, app, sandbox):
-    windows = project.windows(*range(12))
-    kill(project, sandbox, 12, "load_before_commit")
-    project.run(windows)
-    recorded = project.statuses(windows).count("MATERIALIZED")
+def test_what_was_recorded_before_the_kill_stays_done(project, app, sandbox, monkeypatch):
+    windows = project.windows(*range(6))
+    monkeypatch.setitem(MOMENTS, "third_recorded", ("fullstory_assets.export:Exporter.finish", 3))
+    kill(project, sandbox, 6, "third_recorded")
 
-    assert recorded == 12
+    assert project.statuses(windows).count("MATERIALIZED") == 3
+    project.run(windows[3:])
+    assert project.statuses(windows) == ["MATERIALIZED"] * 6
     assert project.rows() == truth(windows)
+    assert (app.count(CREATED), app.count(DOWNLOADED)) == (6, 6)
+
+
+def test_a_group_that_is_killed_in_its_load_is_not_there_at_all_and_comes_with_the_next_run(project, app, sandbox):
+    windows = project.windows(*range(6))
+    kill(project, sandbox, 6, "load_before_commit")
+
+    assert project.rows() == {}
+    assert project.run(windows).success
+    assert project.rows() == truth(windows)
+    assert (app.count(CREATED), app.count(DOWNLOADED)) == (6, 6)
 
 
 def test_a_reload_that_is_killed_leaves_the_old_rows(project, app, sandbox):
@@ -65,7 +78,8 @@ def test_a_reload_that_is_killed_leaves_the_old_rows(project, app, sandbox):
     assert project.rows() == truth(windows)
 
 
-def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(project, app, sandbox):
+def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(new_project, app, sandbox):
+    project = new_project({"every": "12h"})
     windows = project.windows(*range(4))
     app.add_fault("stuck", hour=windows[3].start)
     storing = "dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.store_event"

@@ -13,12 +13,12 @@ PACKAGE = Path(fullstory_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "windows", "workers"},
+    {"errors", "windows", "window_set", "workers"},
     {"schema", "config", "catch_up"},
     {"client", "storage", "warehouses", "sandbox", "connect"},
     {"export", "transform"},
     {"outcomes"},
-    {"sync"},
+    {"preparing", "loading", "line", "sync"},
     {"resources", "partition_status", "dead_runs", "settle"},
     {"checks", "assets"},
     {"jobs"},

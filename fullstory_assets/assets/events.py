@@ -17,11 +17,16 @@ from fullstory_assets.resources import STORAGE, WAREHOUSE, fullstory_key
 from fullstory_assets.schema import EVENTS
 
 WINDOWS_PER_RUN = 24
-"""Windows in one run of a backfill or of the catch-up: a day of hours. A run costs seconds before it does anything."""
+"""Windows in one run of the catch-up: a day of hours. A run costs seconds before it does anything."""
 
-DAY_PER_RUN = dg.BackfillPolicy.multi_run(WINDOWS_PER_RUN)
-"""How a backfill is split. One run for all of it would spend 20 ms a window and asset before its first export, for
-Dagster records beforehand what the run is going to make (measured on SQLite), and hold back new hours until its end."""
+BACKFILL_POLICY = dg.BackfillPolicy.multi_run(168)
+"""How a backfill is split: a week of hours in a run.
+
+The end of one run is some 10 s from the first export of the next (the queue's interval, a process, the import of
+Dagster). Runs of 24 windows, where an export takes 2 s, spend as long on that as on their windows. One run for all of
+it would spend 20 ms a window and asset before its first export, for Dagster records beforehand what the run is going to
+make (measured on SQLite), and hold back new hours until its end.
+"""
 
 _OWNER = "team:data"
 

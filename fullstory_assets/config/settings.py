@@ -20,6 +20,7 @@ from fullstory_assets.config.values import (
     SANDBOX,
     ApiUrl,
     Duration,
+    ExportCount,
     Header,
     HeaderName,
     OrganizationName,
@@ -88,6 +89,11 @@ class Organization(Section):
         default=None,
         description="How long after its end a window that was loaded earlier is exported and replaced once more; "
         "longer than `lag`. Unset: never.",
+    )
+    max_exports: ExportCount = Field(
+        default=4,
+        description="How many exports are under way at once in a run of several windows, 1 to 32. FullStory documents "
+        "no limit; more make a backfill faster.",
     )
     table: SqlName | None = Field(
         default=None, description="Table for this organization's events. Unset: the warehouse's `table`, shared by all."

@@ -40,6 +40,7 @@ _ADDRESS = re.compile(
 _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _ALLOWED_YEARS = range(2000, 2100)
+_MOST_EXPORTS = 32
 
 SANDBOX = "sandbox"
 """The `api_url` that means the built-in fake FullStory, in the same process."""
@@ -116,6 +117,13 @@ def _parse_time(text: str) -> datetime:
     day, clock, zone = match.groups()
     # Python 3.10 does not read `Z`.
     return datetime.fromisoformat(f"{day}T{clock or '00:00'}{(zone or 'Z').replace('Z', '+00:00')}")
+
+
+def _export_count(value: object) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= _MOST_EXPORTS:
+        raise ValueError(f"{shown(value)} is not a number from 1 to {_MOST_EXPORTS}")
+    return int(text)
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
@@ -203,6 +211,9 @@ WindowLength = Annotated[timedelta, AfterValidator(_window_length), BeforeValida
 
 UtcTime = Annotated[datetime, BeforeValidator(_utc)]
 """A time in UTC: a date is its midnight, and a time without a zone is taken as UTC."""
+
+ExportCount = Annotated[int, BeforeValidator(_export_count)]
+"""How many exports are made at once: each has a thread, and FullStory sees as many requests."""
 
 OrganizationName = Annotated[
     str,

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from fullstory_assets.schema import CUSTOM_VARS, ColumnType, TableSchema
 from fullstory_assets.transform.arrow_columns import Misfits, arrow_array, arrow_schema
-from fullstory_assets.transform.event_ids import digest_of, event_digest
+from fullstory_assets.transform.event_ids import canonical_text, digest_of, event_digest
 from fullstory_assets.transform.exact_json import JsonObject, NotAnObject, json_object, nests_too_deep
 from fullstory_assets.transform.landed import UNREAD, RawBatch
 from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
@@ -63,9 +63,8 @@ class BatchReader:
         )
         columns = [self._columns[place] for place in self._filled]
         self._known = frozenset(column.name for column in columns)
-        self._doubles = [
-            (index, column.name.encode()) for index, column in enumerate(columns) if column.type == "float64"
-        ]
+        self._doubles = [index for index, column in enumerate(columns) if column.type == "float64"]
+        self._last = columns[-1].name
         self._custom_vars = self._schema.get_field_index(CUSTOM_VARS)
         record = msgspec.defstruct(
             "Record",
@@ -91,44 +90,41 @@ class BatchReader:
             if value is UNREAD:
                 self._read_exactly(draft, place)
                 continue
-            values = msgspec.structs.astuple(value)
-            draft.values[place] = values
-            canonical = self._encode(value)
-            if self._says_all(canonical, text, values):
-                draft.digests[place] = digest_of(canonical)
-            elif not self._keep_others(draft, place):
+            values = draft.values[place] = msgspec.structs.astuple(value)
+            known = self._encode(value)
+            # No other way to write a value is shorter than msgspec's, a double's excepted. So if all is as long as the
+            # record, there is nothing else in the record: no other name, no null, no -0.
+            if len(known) == len(text) and all(values[index] is None for index in self._doubles):
+                draft.digests[place] = digest_of(known)
+            elif not self._keep_others(draft, place, known):
                 self._read_exactly(draft, place)
         return self._batch(draft)
 
-    def _says_all(self, canonical: bytes, text: bytes, values: Sequence[Any]) -> bool:
-        """Return whether `canonical`, which msgspec has written of the known fields, is the record's canonical text.
-
-        No other way to write a value is shorter, a double's excepted, which is looked at. So if all is as long as the
-        record, there is nothing else in the record: no other name, no null, no -0.
-        """
-        return len(canonical) == len(text) and all(
-            values[index] is None
-            or all(any(token + end in whole for end in (b",", b"}")) for whole in (canonical, text))
-            for index, name in self._doubles
-            if (token := b'"%b":%b' % (name, repr(values[index]).encode()))
-        )
-
-    def _keep_others(self, draft: _Draft, place: int) -> bool:
+    def _keep_others(self, draft: _Draft, place: int, known: bytes) -> bool:
         """Put into `CustomVars` what no column has; False if the record has to be read exactly."""
-        text = draft.raw.texts[place]
+        text, values = draft.raw.texts[place], draft.values[place]
         try:
             fields = orjson.loads(text)
         except orjson.JSONDecodeError:
             return False
-        if any(abs(draft.values[place][index] or 0) >= _EXACT_DOUBLES for index, _ in self._doubles):
+        if any(abs(values[index] or 0) >= _EXACT_DOUBLES for index in self._doubles):
             return False  # perhaps an integer that no double holds, which only its text tells
-        others = [name for name in fields if name not in self._known]
+        others = {name: value for name, value in fields.items() if name not in self._known}
         if others:
             if any(map(self._reader.column, others)) or nests_too_deep(text):
                 return False
-            draft.custom_vars[place] = _custom_vars({name: fields[name] for name in others}, text)
-            draft.unknown[place] = others
-        draft.digests[place] = event_digest(fields)
+            draft.custom_vars[place] = _custom_vars(others, text)
+            draft.unknown[place] = [*others]
+        filled = len(values) - values.count(None)
+        if (
+            0 < filled == len(fields) - len(others) < len(fields)
+            and min(others) > self._last
+            and all(values[index] is None for index in self._doubles)
+        ):
+            # Nothing known is null, and all others stand behind it, as custom variables do.
+            draft.digests[place] = digest_of(known[:-1] + b"," + canonical_text(others)[1:])
+        else:
+            draft.digests[place] = event_digest(fields)
         return True
 
     def _read_exactly(self, draft: _Draft, place: int) -> None:

@@ -1,0 +1,95 @@
+"""Loading staged windows: as many as belong together in one transaction.
+
+A load reads what staging wrote to storage, nothing else, and either all of its windows are in the table afterwards or
+none. Which windows are loaded when is `sync`'s business. No Dagster here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from fullstory_assets.errors import StorageError
+from fullstory_assets.outcomes import Loaded, WindowDone, WindowFailed
+from fullstory_assets.schema import EVENTS
+from fullstory_assets.storage.base import Storage
+from fullstory_assets.transform import read_staged
+from fullstory_assets.warehouses.base import StagedWindow, Warehouse
+from fullstory_assets.windows import ExportWindow, ObjectKeys
+
+LOAD_ROWS = 2_000_000
+"""Most rows of one transaction, unless a single window has more: some 20 s of DuckDB's work, and as long a wait for
+whoever wants its file. A day that is larger takes several transactions."""
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads windows of one organization.
+
+    Args:
+        org: The organization's name.
+        storage: Where the staged files lie.
+        warehouse: Where rows are loaded.
+        table: Name of the events table.
+        max_rows: Most rows of one transaction, unless a single window has more.
+    """
+
+    org: str
+    storage: Storage
+    warehouse: Warehouse
+    table: str
+    max_rows: int = LOAD_ROWS
+
+    def load(self, prepared: Sequence[WindowDone]) -> list[WindowDone | WindowFailed]:
+        """Load as many of the windows as fit in one transaction, from the first on; return what became of those.
+
+        A window whose staged file is missing or broken fails alone. Whatever is raised, no window was loaded.
+
+        Raises:
+            WarehouseError: The warehouse refused.
+        """
+        began = time.monotonic()
+        outcomes: list[WindowDone | WindowFailed] = []
+        staged: list[StagedWindow] = []
+        with ExitStack() as files:
+            for outcome in prepared:
+                try:
+                    opened = self._open(outcome.window, files)
+                except StorageError as error:
+                    outcomes.append(WindowFailed(outcome.window, "load", error))
+                    continue
+                if staged and sum(each.rows for each in staged) + opened.rows > self.max_rows:
+                    break
+                staged.append(opened)
+                outcomes.append(outcome)
+            loaded = self._replace(staged, began) if staged else {}
+        return [
+            replace(each, loaded=loaded[each.window]) if isinstance(each, WindowDone) else each for each in outcomes
+        ]
+
+    def _replace(self, staged: Sequence[StagedWindow], began: float) -> dict[ExportWindow, Loaded]:
+        added = tuple(self.warehouse.ensure_table(self.table, EVENTS))
+        counts = self.warehouse.replace_windows(self.table, EVENTS, staged)
+        seconds = (time.monotonic() - began) / len(staged)
+        return {
+            each.window: Loaded(self.table, rows=rows, added_columns=added, seconds=seconds)
+            for each, rows in zip(staged, counts, strict=True)
+        }
+
+    def _open(self, window: ExportWindow, files: ExitStack) -> StagedWindow:
+        keys = ObjectKeys(self.org, window)
+        if not self.storage.exists(keys.staged):
+            raise StorageError(
+                f"There is no staged file at {self.storage.uri(keys.staged)}.",
+                remedy="Materialize staged_events first.",
+            )
+        path = files.enter_context(self.storage.fetch(keys.staged))
+        staged = read_staged(path)
+        if (staged.org, staged.window) != (self.org, window):
+            raise StorageError(
+                f"{self.storage.uri(keys.staged)} holds {staged.org} {staged.window}, not {self.org} {window}.",
+                remedy="Materialize staged_events of this window again.",
+            )
+        return StagedWindow(org=self.org, window=window, path=path, rows=staged.summary.rows)
