@@ -45,6 +45,9 @@ reliability: .venv/ready ## Break it in every way, count the rows, into docs/rel
 chaos: .venv/ready ## The same with hundreds of kills (an hour)
 	$(BIN)/python -m fullstory_assets_tests.reliability --long --write
 
+fuzz: .venv/ready ## Five minutes of broken files against the reader, on Linux (SECONDS=3600: an hour)
+	$(BIN)/python -m fullstory_assets_tests.reliability.fuzz --seconds $(or $(SECONDS),300)
+
 lint: .venv/ready ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -56,16 +56,13 @@ class BatchReader:
         self._reader = RecordReader(schema)
         self._schema = arrow_schema(schema)
         self._columns = tuple(schema)
-        # Sorted, so that what msgspec writes of a record is the canonical text that its digest is made of.
-        self._filled = sorted(
-            (place for place, column in enumerate(schema) if column.name not in OUR_COLUMNS),
-            key=lambda place: self._columns[place].name,
-        )
+        self._filled = [place for place, column in enumerate(schema) if column.name not in OUR_COLUMNS]
         columns = [self._columns[place] for place in self._filled]
         self._known = frozenset(column.name for column in columns)
         self._doubles = [index for index, column in enumerate(columns) if column.type == "float64"]
-        self._last = columns[-1].name
+        self._last = max(self._known)
         self._custom_vars = self._schema.get_field_index(CUSTOM_VARS)
+        # In the schema's order, which is FullStory's own: msgspec expects the fields in the order of the structure.
         record = msgspec.defstruct(
             "Record",
             [(f"field{index}", _PYTHON_TYPES[column.type] | None, None) for index, column in enumerate(columns)],
@@ -74,7 +71,7 @@ class BatchReader:
             gc=False,
         )
         self._decode = msgspec.json.Decoder(record).decode
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = msgspec.json.Encoder(order="sorted").encode
 
     def parse(self, text: bytes) -> Any:
         """Return the values of a record's known fields, or `UNREAD` if they are not all of their column's type."""
