@@ -110,7 +110,8 @@ def operation(
         "finishedAt": None, "details": None, "results": None,
     }  # fmt: skip
     if age < progress.latency:
-        document["estimatePctComplete"] = min(99, int(100 * max(age, 0) / progress.latency))
+        # A clock that was put back makes even an export that takes no time one that lies ahead.
+        document["estimatePctComplete"] = min(99, int(100 * max(age, 0) / progress.latency)) if progress.latency else 0
     else:
         finished = export.created_at + timedelta(seconds=progress.latency)
         document |= {"finishedAt": format_moment(finished), "step": "done"}

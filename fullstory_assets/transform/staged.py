@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from io import RawIOBase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, BinaryIO
+from zlib import crc32
 
 import msgspec
 import pyarrow as pa
@@ -24,6 +26,9 @@ from fullstory_assets.windows import ExportWindow
 
 FOOTER_KEY = b"fullstory_assets"
 """Key, in the Parquet footer's metadata, of the account: a JSON object."""
+
+_SUM_KEY = b"fullstory_assets.sum"
+_SUM_AT_ONCE = 1 << 20
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone."""
@@ -87,10 +92,11 @@ def read_staged(path: Path) -> StagedFile:
     """
     try:
         parquet = pq.read_metadata(path)
-        account = (parquet.metadata or {}).get(FOOTER_KEY)
-        if account is None:
-            raise StorageError(f"The file {path.name} was not staged by fullstory_assets.", remedy=_AGAIN)
-        staged = msgspec.json.decode(account, type=StagedFile)
+        told = parquet.metadata or {}
+        if FOOTER_KEY not in told or _SUM_KEY not in told:
+            raise StorageError(f"The file {path.name} was not staged by this version.", remedy=_AGAIN)
+        staged = msgspec.json.decode(told[FOOTER_KEY], type=StagedFile)
+        _require_sum(path, told[_SUM_KEY])
     except (OSError, pa.ArrowException, ValueError) as error:
         raise StorageError(f"The staged file {path.name} cannot be read: {error}.", remedy=_AGAIN) from error
     if parquet.num_rows != staged.summary.rows:
@@ -109,18 +115,58 @@ def staged_file(path: Path, schema: TableSchema) -> Iterator[StagedFileWriter]:
         OSError: The file cannot be written.
     """
     try:
-        with path.open("wb") as file, pq.ParquetWriter(file, arrow_schema(schema), compression="zstd") as parquet:
-            yield StagedFileWriter(parquet)
+        with path.open("wb") as file:
+            summed = _SummedFile(file)
+            with pq.ParquetWriter(summed, arrow_schema(schema), compression="zstd") as parquet:
+                yield StagedFileWriter(parquet, summed)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
+class _SummedFile(RawIOBase):
+    """A file that keeps the sum of what is written to it.
+
+    Neither the pages of a Parquet file nor their zstd frames carry one, so that a flipped bit would be loaded as
+    another value (seen with DuckDB 2.0).
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = self._crc = 0
+
+    @property
+    def sum(self) -> bytes:
+        """Size and CRC-32 of what has been written."""
+        return b"%d %d" % (self._size, self._crc)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._size += len(data)
+        self._crc = crc32(data, self._crc)
+        return self._file.write(data)
+
+
+def _require_sum(path: Path, written: bytes) -> None:
+    """Check that what stands before the footer is what was written there."""
+    left, crc = map(int, written.split())
+    found = 0
+    with path.open("rb") as file:
+        while left and (data := file.read(min(left, _SUM_AT_ONCE))):
+            found = crc32(data, found)
+            left -= len(data)
+    if left or found != crc:
+        raise StorageError(f"The staged file {path.name} is damaged: it is not what was written.", remedy=_AGAIN)
+
+
 class StagedFileWriter:
     """Writes a staged file batch by batch. Memory holds one row group: 16,384 rows, fewer when they are long."""
 
-    def __init__(self, parquet: pq.ParquetWriter) -> None:
+    def __init__(self, parquet: pq.ParquetWriter, summed: _SummedFile) -> None:
         self._parquet = parquet
+        self._summed = summed
         self._group: list[pa.RecordBatch] = []
         self._group_rows = self._group_bytes = 0
 
@@ -139,7 +185,8 @@ class StagedFileWriter:
         """Write the rows that are left, and the account that makes the file a whole one."""
         if self._group_rows:
             self._end_group()
-        self._parquet.add_key_value_metadata({FOOTER_KEY: msgspec.json.encode(account)})
+        account_and_sum = {FOOTER_KEY: msgspec.json.encode(account), _SUM_KEY: self._summed.sum}
+        self._parquet.add_key_value_metadata(account_and_sum)
 
     def _put(self, rows: pa.RecordBatch) -> None:
         self._group.append(rows)

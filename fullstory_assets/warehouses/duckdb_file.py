@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from fullstory_assets.errors import WarehouseError, WarehouseLocked
+from fullstory_assets.warehouses.staged_file import STAGE_AGAIN
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Error
@@ -30,7 +31,10 @@ _REMEDIES = {
     "File exists": "A part of the path is a file and not a folder; choose another path for the database.",
     "not a valid DuckDB database": "Move that file away, or choose another path for the database.",
     "version number": "Install the version of duckdb that wrote the file, or a newer one.",
+    "Failed to read file": STAGE_AGAIN,
+    "TProtocolException": STAGE_AGAIN,  # the headers inside a Parquet file
 }
+_ANY_REMEDY = "Nothing was changed. Run it again; if it happens again, please report it."
 
 _IN_USE = (
     "Could not set lock",  # by another process
@@ -111,8 +115,8 @@ def _refusal(path: Path, error: Error) -> WarehouseError:
         return WarehouseLocked(f"DuckDB's file {path} is in use: {words}")
     elif isinstance(error, duckdb.TransactionException) and "conflict" in words.lower():
         return WarehouseLocked(f"DuckDB's file {path} was changed by another connection meanwhile: {words}")
-    return WarehouseError(f"DuckDB at {path} refused: {words}", remedy=_remedy(words))
+    return WarehouseError(f"DuckDB at {path} refused: {words.rstrip('.')}.", remedy=_remedy(words))
 
 
 def _remedy(words: str) -> str:
-    return next((remedy for sign, remedy in _REMEDIES.items() if sign in words), "Nothing was changed.")
+    return next((remedy for sign, remedy in _REMEDIES.items() if sign in words), _ANY_REMEDY)
