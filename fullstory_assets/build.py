@@ -17,7 +17,7 @@ from fullstory_assets.resources import (
     LocalStorageResource,
     fullstory_key,
 )
-from fullstory_assets.sensors import OpenInstance, build_catch_up_sensor
+from fullstory_assets.sensors import Kept, build_catch_up_sensor
 
 
 def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy = BACKFILL_POLICY) -> dg.Definitions:
@@ -29,7 +29,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
         settings: What the configuration says.
         backfill_policy: How a range of windows is split into runs.
     """
-    organizations, kept, shared = settings.organizations, OpenInstance(), _shared_resources(settings)
+    organizations, kept, shared = settings.organizations, Kept(), _shared_resources(settings)
     assets = [
         build_events_assets(
             each,

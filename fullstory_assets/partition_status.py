@@ -5,10 +5,8 @@ takes a second for five years of hours; Dagster's own pages work with subsets, t
 keeps Dagster below the next minor version for this module's sake, and its tests show when something moves.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from itertools import islice
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
@@ -16,32 +14,8 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from fullstory_assets.windows import ExportWindow, WindowGrid
-
-
-@dataclass(frozen=True)
-class WindowSet:
-    """A set of windows of one grid, kept as ranges of time; `-` as in sets."""
-
-    grid: WindowGrid
-    subset: Any
-
-    def __len__(self) -> int:
-        return self.subset.num_partitions if hasattr(self.subset, "num_partitions") else len(self.subset)
-
-    def __sub__(self, other: "WindowSet") -> "WindowSet":
-        return WindowSet(self.grid, self.subset - other.subset)
-
-    def __iter__(self) -> Iterator[ExportWindow]:
-        for span in self.subset.included_time_windows:
-            start, end = span.start.astimezone(timezone.utc), span.end.astimezone(timezone.utc)
-            while start < end:
-                yield ExportWindow(start, start + self.grid.every)
-                start += self.grid.every
-
-    def first(self, limit: int) -> list[ExportWindow]:
-        """Return at most `limit` windows, oldest first."""
-        return list(islice(self, limit))
+from fullstory_assets.window_set import Range, WindowSet
+from fullstory_assets.windows import WindowGrid
 
 
 @dataclass(frozen=True)
@@ -51,7 +25,7 @@ class PartitionStatus:
     Args:
         existing: Windows old enough to be exported.
         done: Windows materialized at least once.
-        busy: Windows of a run that has not ended, or of a backfill that goes on.
+        busy: Windows of a run that has not ended.
         failed: Windows whose last try failed.
     """
 
@@ -62,7 +36,7 @@ class PartitionStatus:
 
     @property
     def missing(self) -> WindowSet:
-        """Windows that exist, are not done or failed when they were last tried, and that nobody is loading."""
+        """Windows that exist, are not done or failed when they were last tried, and are in no run."""
         return self.existing - (self.done - self.failed) - self.busy
 
 
@@ -76,25 +50,43 @@ def read_status(
 ) -> PartitionStatus:
     """Return where the windows of `asset_key` stand at `now`; costs milliseconds, whatever the number of windows."""
     with partition_loading_context(now, instance):
+        existing = _windows(partitions.subset_with_all_partitions(), grid.every)
         cached = get_and_update_asset_status_cache_value(instance, asset_key, partitions)
-        nothing = partitions.empty_subset()
-        busy = cached.deserialize_in_progress_partition_subsets(partitions) if cached else nothing
-        for target in _backfill_targets(instance, asset_key):
-            busy = busy | target
+        if cached is None:
+            nothing = WindowSet(grid.every)
+            return PartitionStatus(existing, done=nothing, busy=nothing, failed=nothing)
         return PartitionStatus(
-            existing=WindowSet(grid, partitions.subset_with_all_partitions()),
-            done=WindowSet(grid, cached.deserialize_materialized_partition_subsets(partitions) if cached else nothing),
-            busy=WindowSet(grid, busy),
-            failed=WindowSet(grid, cached.deserialize_failed_partition_subsets(partitions) if cached else nothing),
+            existing,
+            done=_windows(cached.deserialize_materialized_partition_subsets(partitions), grid.every),
+            busy=_windows(cached.deserialize_in_progress_partition_subsets(partitions), grid.every),
+            failed=_windows(cached.deserialize_failed_partition_subsets(partitions), grid.every),
         )
 
 
-def _backfill_targets(instance: dg.DagsterInstance, asset_key: dg.AssetKey) -> Iterator[Any]:
-    """Yield what each backfill that goes on still has to do of the asset."""
+def read_backfills(instance: dg.DagsterInstance, asset_key: dg.AssetKey, grid: WindowGrid) -> WindowSet:
+    """Return the windows of `asset_key` that backfills which go on still have to do, in a run or not yet."""
+    targets = WindowSet(grid.every)
     for backfill in instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
         data = backfill.asset_backfill_data
         if data is None:
             continue
         subsets = data.get_targeted_partitions_without_materialization_status().partitions_subsets_by_asset_key
         if asset_key in subsets:
-            yield subsets[asset_key]
+            # A backfill from before a change of `every` has windows of another length: whole ones of ours are taken.
+            targets |= WindowSet.of(grid.every, (_whole(grid, *span) for span in _ranges(subsets[asset_key])))
+    return targets
+
+
+def _whole(grid: WindowGrid, start: datetime, end: datetime) -> Range:
+    """Return the range of whole windows that covers `[start, end)`."""
+    last = grid.containing(end)
+    return grid.containing(start).start, end if last.start == end else last.end
+
+
+def _windows(subset: Any, every: timedelta) -> WindowSet:
+    return WindowSet.of(every, _ranges(subset))
+
+
+def _ranges(subset: Any) -> list[Range]:
+    spans = subset.included_time_windows
+    return [(span.start.astimezone(timezone.utc), span.end.astimezone(timezone.utc)) for span in spans]

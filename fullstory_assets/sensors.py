@@ -5,18 +5,19 @@ failed. The arithmetic is in `catch_up`, what Dagster knows in `partition_status
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from fullstory_assets.assets.events import WINDOWS_PER_RUN, asset_keys, sync_op_name
+from fullstory_assets.assets.events import WINDOWS_PER_RUN, asset_keys, pool_name, sync_op_name
 from fullstory_assets.assets.partitions import partitions_of
 from fullstory_assets.catch_up import Look, Memory, Plan, Settling, plan
 from fullstory_assets.config import Organization
 from fullstory_assets.dead_runs import end_dead_runs
 from fullstory_assets.jobs import range_tags, sync_job_name
-from fullstory_assets.partition_status import PartitionStatus, read_status
+from fullstory_assets.partition_status import PartitionStatus, read_backfills, read_status
 from fullstory_assets.settle import unsettled_windows
+from fullstory_assets.window_set import WindowSet
 from fullstory_assets.windows import ExportWindow
 
 ORGANIZATION_TAG = "fullstory_assets/organization"
@@ -26,7 +27,12 @@ INTERVAL_SECONDS = 60
 RUNS_AT_ONCE = 2
 """Runs of one organization in flight: one at work, one ready to follow."""
 
-_LOOKED_AT = 1000
+REST = timedelta(minutes=5)
+"""How long an organization with nothing to do is not looked at; what changes meanwhile was done by hand."""
+
+TERMINATED_PAUSE = timedelta(minutes=15)
+"""How long nothing is asked for after somebody has terminated one of the catch-up's runs: they had a reason."""
+
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -35,10 +41,44 @@ _ACTIVE = [
 ]
 
 
-def build_catch_up_sensor(organization: Organization, *, running: bool) -> dg.SensorDefinition:
-    """Return the sensor; `running` says whether it starts by itself with the code location."""
-    key = asset_keys(organization)["events"]
-    partitions = partitions_of(organization.grid)
+class Kept:
+    """What the sensors keep from one tick to the next, as long as the code server lives; each can do without.
+
+    That is Dagster's instance, which takes several times as long to open as a tick needs, and until when an
+    organization with nothing to do rests.
+    """
+
+    def __init__(self) -> None:
+        self._ref: object = None
+        self._instance: dg.DagsterInstance | None = None
+        self._resting: dict[str, tuple[str, datetime]] = {}
+
+    def instance(self, context: dg.SensorEvaluationContext) -> dg.DagsterInstance:
+        """Return the instance of this tick."""
+        if context.instance_ref is None:
+            return context.instance
+        if self._instance is None or context.instance_ref != self._ref:
+            self._instance, self._ref = dg.DagsterInstance.from_ref(context.instance_ref), context.instance_ref
+        return self._instance
+
+    def rest(self, organization: Organization, cursor: str, now: datetime) -> None:
+        """Let `organization` rest, until its next window exists or for `REST`."""
+        self._resting[organization.name] = cursor, min(now + REST, organization.grid.containing(now).end)
+
+    def resting(self, organization: Organization, cursor: str | None, now: datetime) -> datetime | None:
+        """Return until when it rests, if it does; one whose cursor was reset does not, nor after the clock was set."""
+        rested, until = self._resting.get(organization.name, (None, now))
+        return until if rested == cursor and now < until <= now + REST else None
+
+
+def build_catch_up_sensor(organization: Organization, *, running: bool, kept: Kept) -> dg.SensorDefinition:
+    """Return the sensor.
+
+    Args:
+        organization: Whose windows it asks for.
+        running: Whether it starts by itself with the code location.
+        kept: Shared with the sensors of other organizations.
+    """
 
     @dg.sensor(
         name=f"{organization.identifier}_catch_up",
@@ -48,60 +88,126 @@ def build_catch_up_sensor(organization: Organization, *, running: bool) -> dg.Se
         description=f"Asks for every missing window of {organization.name}, oldest first, and again for failed ones.",
     )
     def catch_up(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        now, instance = datetime.now(timezone.utc), context.instance
-        for ended in end_dead_runs(
-            instance,
-            job_name=sync_job_name(organization),
-            asset_key=key,
-            step_key=sync_op_name(organization),
-            now=now,
-        ):
-            context.log.warning("%s: %s", organization.name, ended)
-        status = read_status(instance, key, organization.grid, partitions, now=now)
-        memory = Memory.from_json(context.cursor)
-        unsettled, settling = _unsettled(instance, organization, status, memory.settling, now)
-        look = _look(status, unsettled, now)
-        active = instance.get_runs_count(dg.RunsFilter(tags={ORGANIZATION_TAG: organization.name}, statuses=_ACTIVE))
-        asked = plan(look, memory.retries, runs=RUNS_AT_ONCE - active, windows_per_run=WINDOWS_PER_RUN)
-        return dg.SensorResult(
-            run_requests=[_request(windows, organization) for windows in asked.ranges],
-            skip_reason=None if asked.ranges else dg.SkipReason(_standing(status, look, asked)),
-            cursor=Memory(asked.retries, settling).to_json(),
-        )
+        now = datetime.now(timezone.utc)
+        if until := kept.resting(organization, context.cursor, now):
+            nothing = dg.SkipReason(f"Nothing to do; looks again at {until:%Y-%m-%d %H:%M}Z.")
+            return dg.SensorResult(skip_reason=nothing, cursor=context.cursor)
+        return _Tick(context, kept, organization, now).result()
 
     return catch_up
 
 
-def _unsettled(
-    instance: dg.DagsterInstance, organization: Organization, status: PartitionStatus, known: Settling, now: datetime
-) -> tuple[list[ExportWindow], Settling]:
-    if organization.settle is None:
-        return [], Settling()
-    rule = f"settle {organization.settle} of {organization.every}"
-    return unsettled_windows(
-        instance,
-        asset_keys(organization)["events"],
-        status.done - status.busy,
-        settle=organization.settle,
-        known=known if known.rule == rule else Settling(rule),
-        now=now,
-    )
+class _Tick:
+    """One look at an organization. What is not needed is not asked for: one with nothing to do takes two queries."""
 
+    def __init__(
+        self, context: dg.SensorEvaluationContext, kept: Kept, organization: Organization, now: datetime
+    ) -> None:
+        self._context = context
+        self._kept = kept
+        self._instance = kept.instance(context)
+        self._organization = organization
+        self._key = asset_keys(organization)["events"]
+        self._memory = Memory.from_json(context.cursor)
+        self._now = now
 
-def _look(status: PartitionStatus, unsettled: Sequence[ExportWindow], now: datetime) -> Look:
-    wanted = sorted({*status.missing.first(_LOOKED_AT), *unsettled})
-    failed = {*status.failed}
-    return Look(
-        now=now,
-        wanted=wanted,
-        failed=[window for window in wanted if window in failed],
-        busy=list(status.busy),
-        done=len(status.done - status.failed),
-    )
+    def result(self) -> dg.SensorResult:
+        """Return what to ask for, what to remember, and where things stand."""
+        grid = self._organization.grid
+        status = self._status()
+        silent: dict[str, datetime] = {}
+        if status.missing or status.busy:
+            self._note_pool()
+            silent, ended = self._end_dead_runs()
+            status = self._status() if ended else status
+        unsettled, settling = self._unsettled(status)
+        to_do = bool(status.missing or unsettled)
+        runs, waiting_for = self._free_runs() if to_do else (0, "")
+        backfills = read_backfills(self._instance, self._key, grid) if runs else WindowSet(grid.every)
+        look = Look(
+            now=self._now,
+            missing=status.missing - backfills,
+            unsettled=unsettled - backfills,
+            failed=status.failed - status.busy - backfills,
+            busy=status.busy | backfills,
+            done=len(status.done - status.failed),
+        )
+        asked = plan(look, self._memory.retries, runs=runs, windows_per_run=WINDOWS_PER_RUN)
+        cursor = Memory(asked.retries, settling, silent).to_json()
+        if not to_do and not status.busy and settling == self._memory.settling:
+            self._kept.rest(self._organization, cursor, self._now)
+        return dg.SensorResult(
+            run_requests=[_request(windows, self._organization) for windows in asked.ranges],
+            skip_reason=None if asked.ranges else dg.SkipReason(_standing(status, look, asked) + waiting_for),
+            cursor=cursor,
+        )
+
+    def _status(self) -> PartitionStatus:
+        grid = self._organization.grid
+        return read_status(self._instance, self._key, grid, partitions_of(grid), now=self._now)
+
+    def _note_pool(self) -> None:
+        """Tell Dagster's storage of the organization's pool.
+
+        It notes a pool's limit when a run that uses it is first taken from the queue, and does not heed it for those
+        taken along with that one (`QueuedRunCoordinatorDaemon`, seen with 1.13.27: four runs at once).
+        """
+        storage = self._instance.event_log_storage
+        if storage.supports_global_concurrency_limits:
+            storage.initialize_concurrency_limit_to_default(pool_name(self._organization))
+
+    def _unsettled(self, status: PartitionStatus) -> tuple[WindowSet, Settling]:
+        settle, every = self._organization.settle, self._organization.every
+        if settle is None:
+            return WindowSet(every), Settling()
+        known, rule = self._memory.settling, f"settle {settle} of {every}"
+        return unsettled_windows(
+            self._instance,
+            self._key,
+            done=status.done,
+            taken=status.busy | status.failed,
+            settle=settle,
+            known=known if known.rule == rule else Settling(rule),
+            now=self._now,
+        )
+
+    def _end_dead_runs(self) -> tuple[dict[str, datetime], bool]:
+        """Return the runs that seem dead, and whether any was ended."""
+        found = end_dead_runs(
+            self._instance,
+            job_name=sync_job_name(self._organization),
+            asset_key=self._key,
+            step_key=sync_op_name(self._organization),
+            silent=self._memory.silent,
+            now=self._now,
+        )
+        for ended in found.ended:
+            self._context.log.warning("%s: %s", self._organization.name, ended)
+        return found.silent, bool(found.ended)
+
+    def _free_runs(self) -> tuple[int, str]:
+        """Return how many runs may be asked for, and a sentence if somebody has stopped them."""
+        tags = {ORGANIZATION_TAG: self._organization.name}
+        free = RUNS_AT_ONCE - self._instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=_ACTIVE))
+        if free <= 0:
+            return 0, ""
+        since = self._now - TERMINATED_PAUSE
+        if self._context.last_sensor_start_time:
+            since = max(since, datetime.fromtimestamp(self._context.last_sensor_start_time, tz=timezone.utc))
+        canceled = dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.CANCELED], updated_after=since)
+        terminated = [record.end_time for record in self._instance.get_run_records(canceled) if record.end_time]
+        if not terminated or max(terminated) <= since.timestamp():
+            return free, ""
+        until = datetime.fromtimestamp(max(terminated), tz=timezone.utc) + TERMINATED_PAUSE
+        return 0, (
+            f" A run was terminated; this goes on at {until:%Y-%m-%d %H:%M}Z, or as soon as this sensor is stopped and "
+            "started again."
+        )
 
 
 def _request(windows: Sequence[ExportWindow], organization: Organization) -> dg.RunRequest:
-    tags = {ORGANIZATION_TAG: organization.name}
+    # New hours before those of a backfill, whose runs may stand in the queue for days.
+    tags = {ORGANIZATION_TAG: organization.name, "dagster/priority": "1"}
     if len(windows) == 1:
         return dg.RunRequest(partition_key=windows[0].partition_key, tags=tags)
     return dg.RunRequest(tags={**tags, **range_tags(windows)})
@@ -109,9 +215,11 @@ def _request(windows: Sequence[ExportWindow], organization: Organization) -> dg.
 
 def _standing(status: PartitionStatus, look: Look, asked: Plan) -> str:
     """Return where things stand, for the sensor's page."""
-    text = f"{len(status.done)} of {len(status.existing)} windows done, {len(status.busy)} under way"
-    if status.missing:
-        text += f", {len(status.missing)} to do"
+    text = f"{len(status.done)} of {len(status.existing)} windows done, {len(look.busy)} under way"
+    if look.missing:
+        text += f", {len(look.missing)} to do"
+    if look.unsettled:
+        text += f", {len(look.unsettled)} to be replaced"
     if asked.next_try:
         text += (
             f"; {len(look.failed)} failed, next try at {asked.next_try:%Y-%m-%d %H:%M}Z. To try now, materialize them, "

@@ -5,53 +5,53 @@ is the time of the export behind the newest materialization (`exported_at` in it
 exports can take long.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
 from fullstory_assets.catch_up import Settling
+from fullstory_assets.window_set import WindowSet
 from fullstory_assets.windows import ExportWindow
 
-LOOKED_AT_ONCE = 200
-"""Windows that are looked at for the first time in one tick; the others' turn comes with the next."""
+LOOKED_AT_ONCE = 100
+"""Windows whose exports are looked up in one tick, which costs about 0.3 ms each; the others' turn comes later."""
 
 
 def unsettled_windows(
     instance: dg.DagsterInstance,
     asset_key: dg.AssetKey,
-    done: Iterable[ExportWindow],
     *,
+    done: WindowSet,
+    taken: WindowSet,
     settle: timedelta,
     known: Settling,
     now: datetime,
-) -> tuple[list[ExportWindow], Settling]:
-    """Return loaded windows older than `settle` whose export is not, oldest first, and what to remember.
+) -> tuple[WindowSet, Settling]:
+    """Return loaded windows older than `settle` whose export is not, and what to remember.
 
     Args:
         instance: Where materializations are recorded.
         asset_key: The loaded table.
-        done: Windows materialized, oldest first.
+        done: Windows materialized.
+        taken: Windows under way, or asked for anyway: not looked at as long as they are.
         settle: Age at which a window's values no longer change, counted from its end.
         known: What was remembered at the last look.
         now: The moment.
     """
-    waiting, until = set(known.unsettled), known.looked_until
-    new: list[ExportWindow] = []
-    again: list[ExportWindow] = []
-    for window in done:
-        if window.end + settle > now or len(new) == LOOKED_AT_ONCE:
-            break
-        if until is None or window.end > until:
-            new.append(window)
-        elif window.start in waiting:
-            again.append(window)
-    looked_at = again + new
+    waiting = [window for start in known.unsettled if (window := ExportWindow(start, start + done.every)) in done]
+    again = [window for window in waiting if window not in taken][:LOOKED_AT_ONCE]
+    new = done.between(known.looked_until, now - settle).first(LOOKED_AT_ONCE - len(again))
+    looked_at = [*again, *(window for window in new if window not in taken)]
     exported = dict(_export_times(instance, asset_key, looked_at))
     unsettled = [each for each in looked_at if exported.get(each.partition_key, each.start) < each.end + settle]
-    starts = tuple(window.start for window in unsettled)
-    return unsettled, replace(known, looked_until=new[-1].end if new else until, unsettled=starts)
+    settled = {*looked_at}.difference(unsettled)
+    return WindowSet.containing(done.every, unsettled), replace(
+        known,
+        looked_until=new[-1].end if new else known.looked_until,
+        unsettled=tuple(window.start for window in (*waiting, *new) if window not in settled),
+    )
 
 
 def _export_times(

@@ -5,6 +5,7 @@ What happens while the step runs is in `sync_step`; here stands only what Dagste
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -36,6 +37,7 @@ def asset_keys(organization: Organization) -> dict[Step, dg.AssetKey]:
     return {step: dg.AssetKey([organization.name, step]) for step in STEPS}
 
 
+@cache
 def column_schema() -> dg.TableSchema:
     """Return the table's columns as Dagster shows them, with types and descriptions."""
     return dg.TableSchema([dg.TableColumn(column.name, column.type, column.description) for column in EVENTS])
@@ -44,6 +46,11 @@ def column_schema() -> dg.TableSchema:
 def sync_op_name(organization: Organization) -> str:
     """Return the name of an organization's sync step."""
     return f"{organization.identifier}__sync"
+
+
+def pool_name(organization: Organization) -> str:
+    """Return the name of the pool that keeps an organization to one run at a time."""
+    return f"fullstory_{organization.identifier}"
 
 
 def build_events_assets(
@@ -65,7 +72,7 @@ def build_events_assets(
         specs=_specs(organization, table=table, warehouse_kind=warehouse_kind),
         check_specs=checks.check_specs(keys),
         can_subset=True,
-        pool=f"fullstory_{organization.identifier}",
+        pool=pool_name(organization),
         backfill_policy=backfill_policy,
         required_resource_keys={fullstory_key(organization), STORAGE, WAREHOUSE},
     )
