@@ -6,6 +6,9 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 import pytest
 
+from fullstory_assets.schema import EVENTS
+from fullstory_assets.transform import read_staged
+from fullstory_assets.transform.staged import staged_file
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets.windows import ObjectKeys
 from fullstory_assets_tests.project import checks_of, failure_of, truth
@@ -160,14 +163,16 @@ def test_rows_that_do_not_match_fail_the_blocking_check_and_load_nothing(project
 
 
 def put_into_another_window(project, window) -> None:
-    """Move a staged row out of its window, and leave the file's own account of itself as it is."""
+    """Stage a row of the window outside of it, as a fault of staging would, with the account of the right rows."""
     path = project.settings.storage.path / ObjectKeys("acme", window).staged
-    table = pq.read_table(path)
+    table, account = pq.read_table(path), read_staged(path)
     moments = table["EventStart"].to_pylist()
     moments[0] += timedelta(hours=5)
     place = table.schema.get_field_index("EventStart")
-    moved = table.set_column(place, table.field(place), [moments])
-    pq.write_table(moved.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    moved = table.set_column(place, table.field(place), [moments]).combine_chunks()
+    with staged_file(path, EVENTS) as staged:
+        staged.add(moved.to_batches()[0])
+        staged.finish(account)
 
 
 def test_an_unforeseen_error_of_a_load_names_its_window_too(project, monkeypatch):
