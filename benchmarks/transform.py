@@ -128,10 +128,10 @@ def _measure_here(way: str, path: Path) -> None:
 _PROSE = """\
 One thread, CPU seconds, medians of {rounds} rounds, each way in a process of its own, the ways by turns.
 *Inflating* is python-isal on the whole file in memory. *Plain Python* is `gzip`, `json`, a dictionary lookup for each
-column and `csv`: it is given what staging does beside that for nothing, namely exact types, an `EventId` for each event,
-and a Parquet file of a tenth of the size. Memory is the largest resident size of the whole process, of which Python with
-Arrow takes about 70 MB before it begins; what grows with the file are 16 bytes an event for the ids. A daemon written in
-Go, such as hauser, does with 24 MB.
+column and `csv`, without what staging does beside that: exact types, an `EventId` for each event, and a Parquet file.
+Memory is the largest resident size of the whole process, of which Python with Arrow takes about 70 MB before it
+begins; what grows with the file are 16 bytes an event, for the ids. A daemon written in Go, such as hauser, does with
+24 MB.
 """
 
 
