@@ -66,5 +66,5 @@ lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## Remove .venv, caches, and the demo's data (not yours)
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .logs_queue logs data/demo data/sandbox
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .logs_queue logs .fuzz data/demo data/sandbox data/benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
