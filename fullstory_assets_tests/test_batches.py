@@ -121,8 +121,15 @@ def test_names_that_are_no_identifiers_of_python_are_columns_too():
         Column("class", "int64", ""),
         Column("with a blank", "text", ""),
         Column("ß", "timestamp", ""),
+        Column("whatever", "json", ""),
     ))  # fmt: skip
-    texts = ['{"class":1,"with a blank":"x","ß":"2026-01-02T04:05:06Z"}'.encode(), b'{"class":2,"other":1}']
+    texts = [
+        b'{"whatever":"x"}',
+        b'{"whatever":[1.10,null]}',
+        b'{"whatever":null}',
+        '{"class":1,"with a blank":"x","ß":"2026-01-02T04:05:06Z"}'.encode(),
+        b'{"class":2,"other":1}',
+    ]
 
     assert together(texts, BatchReader(schema)) == [alone(each, RecordReader(schema)) for each in texts]
 

@@ -23,7 +23,13 @@ from fullstory_assets.transform.exact_json import JsonObject, NotAnObject, json_
 from fullstory_assets.transform.landed import UNREAD, RawBatch
 from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
 
-_PYTHON_TYPES: dict[ColumnType, type] = {"int64": int, "float64": float, "text": str, "timestamp": str, "json": str}
+_PYTHON_TYPES: dict[ColumnType, Any] = {
+    "int64": int | None,
+    "float64": float | None,
+    "text": str | None,
+    "timestamp": str | None,
+    "json": None,  # a value is kept as it stands, so its record is read exactly
+}
 _EXACT_DOUBLES = 2**53
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -65,7 +71,7 @@ class BatchReader:
         # In the schema's order, which is FullStory's own: msgspec expects the fields in the order of the structure.
         record = msgspec.defstruct(
             "Record",
-            [(f"field{index}", _PYTHON_TYPES[column.type] | None, None) for index, column in enumerate(columns)],
+            [(f"field{index}", _PYTHON_TYPES[column.type], None) for index, column in enumerate(columns)],
             rename={f"field{index}": column.name for index, column in enumerate(columns)},
             omit_defaults=True,
             gc=False,
