@@ -34,7 +34,7 @@ test: .venv/ready ## Run all tests
 coverage: .venv/ready ## Run all tests and show which lines they miss
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
 
-bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (an hour)
+bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (half an hour)
 	$(BIN)/python -m benchmarks.transform --write
 	$(BIN)/python -m benchmarks.ticks --write
 	$(BIN)/python -m benchmarks.backfill --write
@@ -42,7 +42,7 @@ bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (a
 reliability: .venv/ready ## Break it in every way, count the rows, into docs/reliability.md
 	$(BIN)/python -m fullstory_assets_tests.reliability --write
 
-chaos: .venv/ready ## The same with hundreds of kills (an hour)
+chaos: .venv/ready ## The same with hundreds of kills, for much longer
 	$(BIN)/python -m fullstory_assets_tests.reliability --long --write
 
 fuzz: .venv/ready ## Five minutes of broken files against the reader, on Linux (SECONDS=3600: an hour)

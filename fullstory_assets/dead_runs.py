@@ -1,9 +1,9 @@
 """Runs that died without a word: found by their silence, and ended.
 
 When a run's process dies together with the daemon (a killed container, a power cut), Dagster keeps the run as started
-for ever, and its windows as under way. The sync step logs something at least every `HEARTBEAT_SECONDS`, save
-while a load is committing; a run of ours that has been silent for much longer is dead. Ended as failed, its windows are
-missing again and the catch-up asks for them.
+for ever, and its windows as under way. The sync step reports something at least every `HEARTBEAT_SECONDS`; a run of
+ours that has been silent for much longer is dead. Ended as failed, its windows are missing again and the catch-up asks
+for them.
 
 A machine that slept, or whose clock was set, makes a living run look silent too. So it is looked at once more after a
 few heartbeats, and ended only when it still says nothing.
