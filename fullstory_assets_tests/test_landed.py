@@ -91,7 +91,7 @@ class Record(NamedTuple):
 def records_of(file: LandedFile) -> Iterator[Record]:
     """Yield the records; that orjson reads the same from each as from its value shows that the two belong together."""
     for batch in file.batches():
-        for text, value, position in zip(batch.texts, batch.values, batch.positions, strict=False):
+        for text, value, position in zip(batch.texts, batch.values, batch.positions, strict=True):
             assert value is UNREAD or orjson.dumps(orjson.loads(text)) == orjson.dumps(value)
             yield Record(position, text, batch.complete)
 

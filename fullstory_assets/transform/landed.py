@@ -101,7 +101,7 @@ def _lines(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
 def _batch_of_lines(position: int, chunk: bytes, parse: Parse) -> RawBatch:
     lines = chunk.split(b"\n")
     texts = [line.rstrip(_BLANKS) for line in lines]
-    positions = [*accumulate((len(line) + 1 for line in lines), initial=position)]
+    positions = [*accumulate((len(line) + 1 for line in lines[:-1]), initial=position)]
     if not all(texts):
         positions = [*compress(positions, texts)]
         texts = [*filter(None, texts)]
@@ -135,7 +135,7 @@ def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
     if not all(value is not UNREAD or _is_json(text) for value, text in zip(values, texts, strict=True)):
         return None
     step = len(separator) - len(b"}{")
-    positions = [*accumulate((len(text) + step for text in texts), initial=window.position)]
+    positions = [*accumulate((len(text) + step for text in texts[:-1]), initial=window.position)]
     window.at = end + 1
     return RawBatch(texts, values, positions)
 
