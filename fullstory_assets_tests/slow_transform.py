@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
-from hashlib import blake2b
 from typing import Any
+
+from xxhash import xxh3_128
 
 from fullstory_assets.schema import EVENTS, Column
 from fullstory_assets.windows import ExportWindow
@@ -44,9 +45,9 @@ def stage_slowly(
             rejected.append(text)
             continue
         canonical = canonical_of(DECODER.decode(text.decode())).encode("utf-8", "surrogatepass")
-        digest = blake2b(canonical, digest_size=16)
+        digest = xxh3_128(canonical)
         if equals[canonical]:
-            digest = blake2b(digest.digest() + b"#%d" % equals[canonical], digest_size=16)
+            digest = xxh3_128(digest.digest() + b"#%d" % equals[canonical])
         equals[canonical] += 1
         rows.append(row | {"OrgId": org, "ExportedAt": exported_at, "EventId": digest.hexdigest()})
     return rows, rejected

@@ -2,12 +2,15 @@
 
 import json
 
+import msgspec
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullstory_assets.schema import EVENTS, Column, TableSchema
 from fullstory_assets.transform.batches import BatchReader
+from fullstory_assets.transform.event_ids import plain_double
 from fullstory_assets.transform.exact_json import NotAnObject
 from fullstory_assets.transform.landed import RawBatch
 from fullstory_assets.transform.records import RecordReader
@@ -28,6 +31,19 @@ ODD = {
     "nothing but a custom variable": '{"evt_a":1}',
     "a double beside a custom variable": '{"EventCumulativeLayoutShift":1e-7,"evt_a":1}',
     "a custom name that must be escaped": '{"UserId":1,"evt_\\u0001\\"\u00e9":1}',
+    "a field again behind them": '{"UserId":1,"EventType":"x","UserId":1}',
+    "another value of a field behind them": '{"UserId":1,"EventType":"x","UserId":2,"evt_a":1}',
+    "null behind them": '{"UserId":1,"EventType":"x","EventSubType":null,"evt_a":1}',
+    "blanks before a custom variable": '{"UserId":1 ,"evt_a":1}',
+    "blanks within the custom variables": '{"UserId":1,"evt_a": 1, "evt_b":2}',
+    "blanks at the end": '{"UserId":1 }',
+    "the same custom variable twice": '{"UserId":1,"evt_a":1,"evt_a":2}',
+    "a point before the custom variables": '{"UserId":1.0,"evt_a":1}',
+    "custom variables between the columns": '{"UserId":1,"evt_a":1.5,"EventType":"x"}',
+    "custom variables in front": '{"evt_a":[1,"b",false],"UserId":1,"EventType":"x"}',
+    "a double before custom variables": '{"EventCumulativeLayoutShift":0.25,"evt_a":0.1,"evt_b":[0.5,-0.0]}',
+    "a small double": '{"EventCumulativeLayoutShift":0.000099}',
+    "a large double": '{"EventCumulativeLayoutShift":1000000000000000.0,"evt_a":123456789012345678.0}',
     "false": '{"evt_a":false,"evt_b":true,"evt_c":null}',
     "null in a column": '{"UserId":null,"EventType":null}',
     "needless escapes": '{"EventType":"\\u0063lick","PageUrl":"a\\/b\\u0026c"}',
@@ -113,6 +129,18 @@ def test_invalid_utf8_is_refused_wherever_it_stands():
 
     assert together(texts)[:4] == ["not valid UTF-8"] * 4
     assert together(texts) == [alone(each) for each in texts]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(max_examples=500)
+def test_a_plain_double_is_written_in_one_way(value):
+    # Ids in warehouses were made from what Python writes.
+    assert not plain_double(value) or orjson.dumps(value) == msgspec.json.encode(value) == json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 0.0001, -1e-4, 0.1, 1234.5, 999_999_999_999_999.0])
+def test_everyday_doubles_are_plain(value):
+    assert plain_double(value)
 
 
 def test_names_that_are_no_identifiers_of_python_are_columns_too():

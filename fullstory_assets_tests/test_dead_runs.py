@@ -81,7 +81,7 @@ def world(new_project, app, clock, monkeypatch, tmp_path) -> Iterator[World]:
 def test_when_everything_is_killed_at_once_the_next_start_loads_what_is_missing(world):
     world.start_and_wait_for_the_middle()
     world.dagster.kill()
-    assert world.loaded() == LOADED_BEFORE
+    assert LOADED_BEFORE <= world.loaded() < HOURS  # those behind the slow export may have come in meanwhile
     world.heal()
 
     world.dagster.start()

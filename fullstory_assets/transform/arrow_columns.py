@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -64,10 +64,18 @@ def arrow_array(kind: ColumnType, values: Sequence[Any]) -> pa.Array:
     try:
         return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [None, *_BUFFERS[kind](values)], 0)
     except TypeError:  # there are some None
-        present = bits([value is not None for value in values])
-        filler = next(value for value in values if value is not None)
-        buffers = _BUFFERS[kind]([filler if value is None else value for value in values])
-        return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [present, *buffers])
+        there = [value is not None for value in values]
+    present = np.frombuffer(bytes(there), bool)
+    try:
+        return _spread(arrow_array(kind, [*compress(values, there)]), present)
+    except Misfits as found:
+        raise Misfits(np.flatnonzero(present)[found.places].tolist()) from None
+
+
+def _spread(values: pa.Array, present: np.ndarray) -> pa.Array:
+    """Return a column with these values where `present` says so, and NULL elsewhere."""
+    places = pa.py_buffer(np.cumsum(present, dtype=np.int32) - np.int32(1))
+    return values.take(pa.Array.from_buffers(pa.int32(), len(present), [bits(present), places]))
 
 
 def bits(flags: Sequence[bool] | np.ndarray) -> pa.Buffer:
@@ -97,10 +105,9 @@ def _integers(values: Sequence[int]) -> list[pa.Buffer]:
     try:
         return [pa.py_buffer(np.fromiter(values, np.int64, len(values)))]
     except OverflowError:
-        outside = [
-            place for place, value in enumerate(values) if value is not None and not INT64_MIN <= value <= INT64_MAX
-        ]
-        raise Misfits(outside) from None
+        raise Misfits(
+            [place for place, value in enumerate(values) if value is not None and not INT64_MIN <= value <= INT64_MAX]
+        ) from None
 
 
 def _doubles(values: Sequence[float]) -> list[pa.Buffer]:
@@ -108,16 +115,14 @@ def _doubles(values: Sequence[float]) -> list[pa.Buffer]:
 
 
 def _texts(values: Sequence[str]) -> list[pa.Buffer]:
-    data = "".join(values)
-    if data.isascii():
-        return [_offsets(values), pa.py_buffer(data.encode())]
-    encoded = [*map(str.encode, values)]
-    return [_offsets(encoded), pa.py_buffer(b"".join(encoded))]
-
-
-def _offsets(values: Sequence[str | bytes]) -> pa.Buffer:
-    lengths = np.fromiter(chain((0,), map(len, values)), np.int32, len(values) + 1)
-    return pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
+    joined = "".join(values)
+    data = joined.encode()
+    ends = np.fromiter(chain((0,), map(len, values)), np.int32, len(values) + 1).cumsum(dtype=np.int32)
+    if len(data) > len(joined):
+        # In UTF-8 every byte that does not go on with a character begins one.
+        begins = np.flatnonzero((np.frombuffer(data, np.uint8) & 0xC0) != 0x80).astype(np.int32)
+        ends = np.append(begins, np.int32(len(data)))[ends]
+    return [pa.py_buffer(ends), pa.py_buffer(data)]
 
 
 def _times(values: Sequence[str | int]) -> list[pa.Buffer]:

@@ -1,9 +1,7 @@
-"""Many records, read at once: the way that nearly all of them take from JSON into Arrow columns.
+"""Many records, read at once: they become the rows of Arrow columns.
 
-Second step of staging. A record takes this way only as long as it is beyond doubt what `records.py` would make of it:
-msgspec has found every value to be of its column's type, and other names in it are no spelling of a column's. Every
-other record is read on its own, exactly, and takes its place among them again. So this module is about speed, and
-`records.py` about what is right; a test compares them.
+Second step of staging. `ordinary.py` has read nearly all of them; here each of the others is read exactly, and takes
+its place among them again.
 """
 
 from __future__ import annotations
@@ -12,26 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-import orjson
 import pyarrow as pa
 
-from fullstory_assets.schema import CUSTOM_VARS, ColumnType, TableSchema
+from fullstory_assets.schema import CUSTOM_VARS, TableSchema
 from fullstory_assets.transform.arrow_columns import Misfits, arrow_array, arrow_schema
-from fullstory_assets.transform.event_ids import canonical_text, digest_of, event_digest
-from fullstory_assets.transform.exact_json import JsonObject, NotAnObject, json_object, nests_too_deep
+from fullstory_assets.transform.exact_json import NotAnObject
 from fullstory_assets.transform.landed import UNREAD, RawBatch
+from fullstory_assets.transform.ordinary import OrdinaryReader
 from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
-
-_PYTHON_TYPES: dict[ColumnType, Any] = {
-    "int64": int | None,
-    "float64": float | None,
-    "text": str | None,
-    "timestamp": str | None,
-    "json": None,  # a value is kept as it stands, so its record is read exactly
-}
-_EXACT_DOUBLES = 2**53
-_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -63,72 +49,18 @@ class BatchReader:
         self._schema = arrow_schema(schema)
         self._columns = tuple(schema)
         self._filled = [place for place, column in enumerate(schema) if column.name not in OUR_COLUMNS]
-        columns = [self._columns[place] for place in self._filled]
-        self._known = frozenset(column.name for column in columns)
-        self._doubles = [index for index, column in enumerate(columns) if column.type == "float64"]
-        self._last = max(self._known)
         self._custom_vars = self._schema.get_field_index(CUSTOM_VARS)
-        # In the schema's order, which is FullStory's own: msgspec expects the fields in the order of the structure.
-        record = msgspec.defstruct(
-            "Record",
-            [(f"field{index}", _PYTHON_TYPES[column.type], None) for index, column in enumerate(columns)],
-            rename={f"field{index}": column.name for index, column in enumerate(columns)},
-            omit_defaults=True,
-            gc=False,
-        )
-        self._decode = msgspec.json.Decoder(record).decode
-        self._encode = msgspec.json.Encoder(order="sorted").encode
-
-    def parse(self, text: bytes) -> Any:
-        """Return the values of a record's known fields, or `UNREAD` if they are not all of their column's type."""
-        try:
-            return self._decode(text)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return UNREAD
+        self.parse = OrdinaryReader(schema).read
 
     def read(self, raw: RawBatch) -> Batch:
         """Return as rows the records that `parse` has parsed."""
         draft = _Draft(raw)
-        for place, (value, text) in enumerate(zip(raw.values, raw.texts, strict=True)):
-            if value is UNREAD:
+        for place, record in enumerate(raw.values):
+            if record is UNREAD:
                 self._read_exactly(draft, place)
-                continue
-            values = draft.values[place] = msgspec.structs.astuple(value)
-            known = self._encode(value)
-            # No other way to write a value is shorter than msgspec's, a double's excepted. So if all is as long as the
-            # record, there is nothing else in the record: no other name, no null, no -0.
-            if len(known) == len(text) and all(values[index] is None for index in self._doubles):
-                draft.digests[place] = digest_of(known)
-            elif not self._keep_others(draft, place, known):
-                self._read_exactly(draft, place)
+            elif record.unknown:
+                draft.unknown[place] = record.unknown
         return self._batch(draft)
-
-    def _keep_others(self, draft: _Draft, place: int, known: bytes) -> bool:
-        """Put into `CustomVars` what no column has; False if the record has to be read exactly."""
-        text, values = draft.raw.texts[place], draft.values[place]
-        try:
-            fields = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return False
-        if any(abs(values[index] or 0) >= _EXACT_DOUBLES for index in self._doubles):
-            return False  # perhaps an integer that no double holds, which only its text tells
-        others = {name: value for name, value in fields.items() if name not in self._known}
-        if others:
-            if any(map(self._reader.column, others)) or nests_too_deep(text):
-                return False
-            draft.custom_vars[place] = _custom_vars(others, text)
-            draft.unknown[place] = [*others]
-        filled = len(values) - values.count(None)
-        if (
-            0 < filled == len(fields) - len(others) < len(fields)
-            and min(others) > self._last
-            and all(values[index] is None for index in self._doubles)
-        ):
-            # Nothing known is null, and all others stand behind it, as custom variables do.
-            draft.digests[place] = digest_of(known[:-1] + b"," + canonical_text(others)[1:])
-        else:
-            draft.digests[place] = event_digest(fields)
-        return True
 
     def _read_exactly(self, draft: _Draft, place: int) -> None:
         try:
@@ -171,15 +103,6 @@ class BatchReader:
         return arrays, misfits
 
 
-def _custom_vars(fields: dict[str, Any], text: bytes) -> str:
-    """Return the JSON object of these fields of a record, with their exact values."""
-    # Of a 0 only the text tells whether it is -0.
-    if _PLAIN.issuperset(map(type, fields.values())) and 0 not in fields.values():
-        return orjson.dumps(fields).decode()
-    record = JsonObject(fields, text)
-    return json_object([(name, record.token(name)) for name in fields])
-
-
 class _Draft:
     """What is known of a batch while it is read, by place of the record.
 
@@ -190,9 +113,9 @@ class _Draft:
 
     def __init__(self, raw: RawBatch) -> None:
         self.raw = raw
-        self.values: list[Any] = [None] * len(raw.values)
-        self.custom_vars: list[str | None] = [None] * len(raw.values)
-        self.digests: list[bytes] = [b""] * len(raw.values)
+        self.values: list[Any] = [None if each is UNREAD else each.values for each in raw.values]
+        self.custom_vars: list[str | None] = [None if each is UNREAD else each.custom_vars for each in raw.values]
+        self.digests: list[bytes] = [b"" if each is UNREAD else each.digest for each in raw.values]
         self.refused: dict[int, NotAnObject] = {}
         self.unknown: dict[int, list[str]] = {}
         self.misfits: dict[int, list[str]] = {}

@@ -1,6 +1,6 @@
 """One record, read exactly: typed values for the columns they fit, `CustomVars` for the rest, the event's identity.
 
-Serves `batches.py`, which reads the many ordinary records at once and leaves to this module every one that is not.
+Serves `batches.py`, which gets nearly all records from `ordinary.py` and leaves to this module every other one.
 Nothing is guessed and nothing is lost: either a value fits its column exactly (`values.py` says when), or the column is
 NULL and `CustomVars` keeps the value under its own name, byte for byte (`exact_json.json_object` names the one
 exception). Only what is not a JSON object is refused as a whole. `null` is the same as no value. Nothing about files,

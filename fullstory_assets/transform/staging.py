@@ -1,6 +1,6 @@
 """Staging: a landed file becomes a typed Parquet file, and the records that cannot be rows a rejected file.
 
-`landed.py` cuts the file into records, `batches.py` reads many of them, `staged.py` writes the Parquet; here is the
+`landed.py` cuts the file into records, `batches.py` makes columns of them, `staged.py` writes the Parquet; here is the
 loop, and the decision which records are rows. Storage, Dagster and the warehouse are other modules' business.
 """
 

@@ -1,0 +1,130 @@
+"""Ordinary records, read in a few calls each: the way that nearly all of them take.
+
+Serves `batches.py`. A record is ordinary only as long as it is beyond doubt what `records.py` would make of it: msgspec
+has found every value to be of its column's type, and other names in it are no spelling of a column's. Anything else is
+`UNREAD`, for `records.py` to read. So this module is about speed, and that one about what is right; a test compares
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import orjson
+
+from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.transform.event_ids import canonical_text, digest_of, event_digest, plain_double
+from fullstory_assets.transform.exact_json import JsonObject, json_object, nests_too_deep
+from fullstory_assets.transform.landed import UNREAD
+from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
+
+_PYTHON_TYPES: dict[ColumnType, Any] = {
+    "int64": int | None,
+    "float64": float | None,
+    "text": str | None,
+    "timestamp": str | None,
+    "json": None,  # a value is kept as it stands, so its record is read exactly
+}
+_EXACT_DOUBLES = 2**53
+_NAMES = 10_000
+
+
+class Ordinary(msgspec.Struct, frozen=True, gc=False):
+    """What an ordinary record holds.
+
+    Args:
+        values: A value for each column that a field fills, in the schema's order; times are text.
+        digest: Its `event_digest`.
+        custom_vars: The JSON object of what no column has, if there is such.
+        unknown: The names in that object.
+    """
+
+    values: Sequence[Any]
+    digest: bytes
+    custom_vars: str | None = None
+    unknown: Sequence[str] = ()
+
+
+class OrdinaryReader:
+    """Reads records into the columns of one schema, if they are ordinary."""
+
+    def __init__(self, schema: TableSchema) -> None:
+        columns = [column for column in schema if column.name not in OUR_COLUMNS]
+        self._known = frozenset(column.name for column in columns)
+        self._last = max(self._known)
+        self._column = lru_cache(_NAMES)(RecordReader(schema).column)
+        self._doubles = [index for index, column in enumerate(columns) if column.type == "float64"]
+        self._all_doubles = itemgetter(*self._doubles) if self._doubles else lambda _: None
+        self._no_doubles = self._all_doubles([None] * len(columns))
+        # In the schema's order, which is that of FullStory's documentation: msgspec expects the structure's order.
+        record = msgspec.defstruct(
+            "Record",
+            [(f"field{index}", _PYTHON_TYPES[column.type], None) for index, column in enumerate(columns)],
+            rename={f"field{index}": column.name for index, column in enumerate(columns)},
+            omit_defaults=True,
+            gc=False,
+        )
+        self._decode = msgspec.json.Decoder(record).decode
+        self._encode = msgspec.json.Encoder().encode
+        self._encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+    def read(self, text: bytes) -> Any:
+        """Return the record as an `Ordinary`, or `UNREAD` if it is none."""
+        try:
+            record = self._decode(text)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return UNREAD
+        canonical = self._encode_sorted(record)
+        values = msgspec.structs.astuple(record)
+        # No other way to write a value is shorter than msgspec's, a double's excepted. So if all is as long as the
+        # record, there is nothing else in the record: no other name, no null, no -0.
+        if len(canonical) == len(text) and self._all_doubles(values) == self._no_doubles:
+            return Ordinary(values, digest_of(canonical))
+        return self._read_more(text, self._rest(text, record), values, canonical)
+
+    def _rest(self, text: bytes, record: msgspec.Struct) -> bytes:
+        """Return the object of what stands behind the known fields, or all of `text` if they are not all in front."""
+        known = self._encode(record)[:-1]
+        return b"{" + text[len(known) :].removeprefix(b",") if text.startswith(known) else text
+
+    def _read_more(self, text: bytes, rest: bytes, values: Sequence[Any], canonical: bytes) -> Any:
+        """Read a record with other names, nulls or doubles: `values` and `canonical` are of its known fields."""
+        doubles = [values[index] for index in self._doubles if values[index] is not None]
+        if any(abs(double) >= _EXACT_DOUBLES for double in doubles):
+            return UNREAD  # perhaps an integer that no double holds, which only its text tells
+        try:
+            fields = orjson.loads(rest)
+        except orjson.JSONDecodeError:
+            return UNREAD
+        others = {name: value for name, value in fields.items() if name not in self._known}
+        if any(map(self._column, others)) or nests_too_deep(rest):
+            return UNREAD
+        in_front = rest is not text
+        filled = 0 if in_front else len(values) - values.count(None)
+        ambiguous = bool(doubles) and not (in_front and all(map(plain_double, doubles)))
+        if ambiguous or len(fields) - len(others) != filled:  # some number has other digits, or a field is null
+            digest = event_digest(orjson.loads(text))
+        else:
+            digest = self._digest(text, canonical, others)
+        return Ordinary(values, digest, _custom_vars(others, rest) if others else None, [*others])
+
+    def _digest(self, text: bytes, canonical: bytes, others: dict[str, Any]) -> bytes:
+        """Return the `event_digest` of a record that is what `canonical` says, and others."""
+        if not others:
+            return digest_of(canonical)
+        if min(others) > self._last and canonical != b"{}":
+            return digest_of(canonical[:-1] + b"," + canonical_text(others)[1:])
+        return event_digest(orjson.loads(text))
+
+
+def _custom_vars(others: dict[str, Any], text: bytes) -> str:
+    """Return the JSON object of these fields of the record `text`, with their exact values."""
+    written = orjson.dumps(others)
+    if written == text:
+        return written.decode()
+    record = JsonObject(others, text)
+    return json_object([(name, record.token(name)) for name in others])
