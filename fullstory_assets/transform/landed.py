@@ -127,17 +127,30 @@ def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
 
     Then those are the elements, and not parts of a string or of a list: a text is JSON in one way only.
     """
-    end = window.data.rfind(separator, window.at)
-    if end < 0 or not window.data.startswith(b"{", window.at):
+    if not window.data.startswith(b"{", window.at):
         return None
-    texts = [b"{%b}" % inner for inner in window.data[window.at + 1 : end].split(separator)]
+    begins, ends = [window.at], []
+    for found in _separators(window, separator):
+        ends.append(found + 1)
+        begins.append(found + len(separator) - 1)
+    begins.pop()
+    texts = [window.data[begin:end] for begin, end in zip(begins, ends, strict=True)]
     values = [*map(parse, texts)]
-    if not all(value is not UNREAD or _is_json(text) for value, text in zip(values, texts, strict=True)):
+    if not texts or not all(value is not UNREAD or _is_json(text) for value, text in zip(values, texts, strict=True)):
         return None
-    step = len(separator) - len(b"}{")
-    positions = [*accumulate((len(text) + step for text in texts[:-1]), initial=window.position)]
-    window.at = end + 1
-    return RawBatch(texts, values, positions)
+    start = window.position - window.at
+    window.at = ends[-1]
+    return RawBatch(texts, values, [start + begin for begin in begins])
+
+
+def _separators(window: Buffer, separator: bytes) -> Iterator[int]:
+    """Yield where each separator in sight begins."""
+    # `find` looks for one byte several times faster than for more, and a record has few that are the first of these.
+    at = window.at
+    while (at := window.data.find(separator[:1], at)) >= 0:
+        if window.data.startswith(separator, at):
+            yield at
+        at += 1
 
 
 def _measured(window: Buffer, parse: Parse) -> RawBatch:
