@@ -122,7 +122,7 @@ def time_of(text: str) -> datetime | None:
     """Return the time by its places: `2026-01-02T04:05:06`, a fraction, a zone."""
     numbers = [text[0:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19]]
     signs = [text[4:5], text[7:8], text[10:11].upper(), text[13:14], text[16:17]]
-    if signs not in (list("--T::"), list("-- ::")) or not all(map(is_number, numbers)):
+    if signs not in (list("--T::"), list("-- ::")) or not all(map(is_number, numbers)) or len(text) < 19:
         return None
     rest = text[19:]
     zone = rest.lstrip(".0123456789")

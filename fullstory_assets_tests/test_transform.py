@@ -112,8 +112,18 @@ def test_the_window_is_half_open(desk, event_start, inside):
     assert desk.stage(b'[{"eventstart":"%s"}]' % event_start.encode()).rows == inside
 
 
+@pytest.mark.parametrize("content", [b'{"code":"expired"}', b'[{"UserId":1},{"UserId":2}]', b'{"EventStart":"soon"}\n'])
+def test_a_file_without_any_event_is_refused(desk, content):
+    with pytest.raises(
+        LandedFileError, match=r"None of its records is an event, [12] in all\. The first: EventStart is"
+    ):
+        desk.stage(content)
+    assert not desk.staged.exists()
+    assert not desk.rejected.exists()
+
+
 def test_no_old_rejected_file_stays_behind(desk):
-    desk.stage(b"{}\n")
+    desk.stage(GOOD + b"\n{}\n")
     assert desk.rejected.exists()
 
     desk.stage(GOOD)

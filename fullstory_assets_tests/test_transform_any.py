@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fullstory_assets.schema import EVENTS, FIELDS
 from fullstory_assets_tests.slow_transform import DECODER, stage_slowly
-from fullstory_assets_tests.staging_desk import EXPORTED_AT, WINDOW, Desk
+from fullstory_assets_tests.staging_desk import EXPORTED_AT, GOOD, WINDOW, Desk
 
 # A busy machine is no fault of the code.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -114,7 +114,7 @@ def compare(desk: Desk, content: bytes, packed: bytes) -> None:
 )
 @settings(unhurried)
 def test_any_array_is_staged_as_the_slow_way_stages_it(tmp_path_factory, records, comma):
-    content = b"[" + comma.join(records) + b"]"
+    content = b"[" + comma.join([*records, GOOD]) + b"]"
 
     compare(Desk(tmp_path_factory.getbasetemp()), content, gzip.compress(content, 1))
 
@@ -122,7 +122,7 @@ def test_any_array_is_staged_as_the_slow_way_stages_it(tmp_path_factory, records
 @given(lines=st.lists(line_texts, max_size=6), end=st.sampled_from([b"\n", b"\r\n", b"\n\n"]))
 @settings(unhurried)
 def test_any_lines_are_staged_as_the_slow_way_stages_them(tmp_path_factory, lines, end):
-    content = b"{}\n" + b"".join(line + end for line in lines)
+    content = GOOD + b"\n" + b"".join(line + end for line in lines)
 
     compare(Desk(tmp_path_factory.getbasetemp()), content, content)
 
@@ -131,6 +131,7 @@ def test_any_lines_are_staged_as_the_slow_way_stages_them(tmp_path_factory, line
 @settings(unhurried, max_examples=30)
 def test_ids_do_not_depend_on_the_order_of_records(tmp_path_factory, records, order):
     desk = Desk(tmp_path_factory.getbasetemp())
+    records = [GOOD, *records]
     desk.stage(b"[" + b",".join(records) + b"]")
     ids = sorted(row["EventId"] for row in desk.rows())
     order.shuffle(records)

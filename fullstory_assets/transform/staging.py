@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from itertools import compress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +59,7 @@ def stage_events(
         schema: The columns, with `CustomVars` and the timestamp `EventStart` among them.
 
     Raises:
-        LandedFileError: The landed file cannot be read as a whole.
+        LandedFileError: The landed file cannot be read as a whole, or it has records and none of them is an event.
         RowsMismatch: A record is neither staged nor rejected.
         StorageError: A file cannot be read or written.
         ValueError: `exported_at` has no time zone.
@@ -77,6 +77,7 @@ def stage_events(
             staging = _Staging(reader, table, refused, org=org, window=window, exported_at=exported_at)
             for batch in batches:
                 staging.take(batch)
+            staging.require_events()
             account = StagedFile(org, window, exported_at, staging.summary(file.size))
             _require_all_records(account.summary)
             table.finish(account)
@@ -138,6 +139,15 @@ class _Staging:
         self._records += len(raw.texts)
         if inside.any():
             self._keep(batch, starts, inside)
+
+    def require_events(self) -> None:
+        """Refuse a file of records without any event: rather an error's text than what happened in the window."""
+        first = self._refused.first
+        if first and not self._rows and not self._outside_window:
+            raise LandedFileError(
+                f"None of its records is an event, {self._records:,} in all. The first: {first.reason.rstrip('.')}",
+                offset=first.position,
+            )
 
     def summary(self, size: int) -> StageSummary:
         """Return the counts; `size` is that of the inflated file."""
@@ -204,14 +214,21 @@ def _rejected_file(path: Path) -> Iterator[_RejectedFile]:
         raise
 
 
+class _Refused(NamedTuple):
+    position: int
+    reason: str
+
+
 class _RejectedFile:
     def __init__(self, path: Path, stack: ExitStack) -> None:
         self._path = path
         self._stack = stack
         self._file: BinaryIO | None = None
         self.count = 0
+        self.first: _Refused | None = None
 
     def add(self, record: bytes, *, position: int, number: int, reason: str) -> None:
+        self.first = self.first or _Refused(position, reason)
         line: dict[str, Any] = {"position": position, "record_number": number, "reason": reason}
         try:
             line["record"] = record.decode()

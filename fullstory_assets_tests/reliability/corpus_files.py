@@ -101,8 +101,8 @@ NO_RECORDS = {
     "utf_32": Case(LINES.decode().encode("utf-32"), Refused("begins no JSON text", 0)),
     "two_byte_order_marks": Case(2 * codecs.BOM_UTF8 + LINES, Refused("begins no JSON text", 3)),
     "blanks_that_are_none_to_json": Case(b"\x0c\xc2\xa0" + LINES, Refused("begins no JSON text", 0)),
-    "error_answer_of_an_api": Case(b'{"code":"expired"}', Staged(rejected=["EventStart is missing"])),
-    "empty_object": Case(b"{}", Staged(rejected=["EventStart is missing"])),
+    "error_answer_of_an_api": Case(b'{"code":"expired"}', Refused("None of its records is an event", 0)),
+    "empty_object": Case(b" \n{}", Refused("None of its records is an event", 2)),
 }
 """Not a file of records at all."""
 

@@ -50,11 +50,12 @@ def stage_any(data: bytes, org: str, window: ExportWindow, exported_at: datetime
     Raises:
         Ambiguous: It may be refused or not.
     """
-    rows, rejected = [], []
+    rows, rejected, events = [], [], 0
     equals: Counter[bytes] = Counter()
     try:
         for text in split(inflate(data)):
             row = None if depth(text) > DEEPEST else row_of(text)
+            events += row is not None and row["EventStart"] is not None
             if row is None or row["EventStart"] is None or row["EventStart"] not in window:
                 rejected.append(text)
                 continue
@@ -62,7 +63,7 @@ def stage_any(data: bytes, org: str, window: ExportWindow, exported_at: datetime
             rows.append(row | {"OrgId": org, "ExportedAt": exported_at, "EventId": identity})
     except Broken:
         return None
-    return Expected(rows, rejected)
+    return None if rejected and not events else Expected(rows, rejected)
 
 
 def identity_of(text: bytes, equals: Counter[bytes]) -> str:
