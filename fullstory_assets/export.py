@@ -12,9 +12,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Literal
-
-import msgspec
 
 from fullstory_assets.client import FullStoryClient
 from fullstory_assets.client.answers import Operation
@@ -29,6 +26,7 @@ from fullstory_assets.errors import (
     FullStoryAssetsError,
     StorageError,
 )
+from fullstory_assets.export_record import ExportRecord, forget_record, read_record, save_record
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.windows import ObjectKeys
@@ -40,32 +38,6 @@ more late events it lacks."""
 _GONE_STATUSES = (404, 410)
 
 _logger = logging.getLogger(__name__)
-
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-@dataclass(frozen=True)
-class ExportRecord:
-    """What is kept of an export in storage, at `ObjectKeys.export`.
-
-    Args:
-        operation_id: FullStory's operation.
-        segment: The segment it was made of.
-        created_at: When it was started; events that reach FullStory later are not in it.
-        state: `pending` until the file has landed, `landed` until the run that landed it has recorded the window, then
-            `done`.
-        search_export_id: FullStory's export, once it is complete.
-        bytes: Size of the landed file.
-        landed_at: When the file landed.
-    """
-
-    operation_id: Annotated[str, msgspec.Meta(min_length=1)]
-    segment: str
-    created_at: _Moment
-    state: Literal["pending", "landed", "done"] = "pending"
-    search_export_id: str | None = None
-    bytes: int | None = None
-    landed_at: _Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +154,7 @@ class Exporter:
         """Note that the window is loaded: materializing it again makes a new export."""
         record = read_record(self.storage, keys)
         if record is not None:
-            self._save(keys, replace(record, state="done"))
+            save_record(self.storage, keys, replace(record, state="done"))
 
     def _resumable(self, keys: ObjectKeys, not_before: datetime | None) -> ExportRecord | None:
         record = read_record(self.storage, keys)
@@ -196,7 +168,7 @@ class Exporter:
         operation_id = self.client.create_export(keys.window, segment=self.segment)
         record = ExportRecord(operation_id, self.segment, created_at)
         try:
-            self._save(keys, record)
+            save_record(self.storage, keys, record)
         except StorageError:
             # Nobody would ever come back for it.
             self._cancel(operation_id)
@@ -210,7 +182,7 @@ class Exporter:
             size = self.client.collect(search_export_id, file)
             self.storage.write_file(keys.raw, file)
         landed = replace(record, state="landed", search_export_id=search_export_id, bytes=size, landed_at=self.now())
-        self._save(keys, landed)
+        save_record(self.storage, keys, landed)
         return self._landed(keys, landed, began, resumed=resumed)
 
     def _landed(self, keys: ObjectKeys, record: ExportRecord, began: datetime, *, resumed: bool) -> Landed:
@@ -274,26 +246,6 @@ class Exporter:
 
     def _wait(self, seconds: float) -> None:
         wait_on(self.stop)(seconds)
-
-    def _save(self, keys: ObjectKeys, record: ExportRecord) -> None:
-        self.storage.write_bytes(keys.export, msgspec.json.encode(record))
-
-
-def read_record(storage: Storage, keys: ObjectKeys) -> ExportRecord | None:
-    """Return the record of the window's export, `None` when there is none that can be read."""
-    data = storage.read_bytes(keys.export)
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data, type=ExportRecord)
-    except ValueError as error:
-        _logger.warning("%s cannot be read and is left aside: %s", storage.uri(keys.export), error)
-        return None
-
-
-def forget_record(storage: Storage, keys: ObjectKeys) -> None:
-    """Remove the record, because the export's file is of no use: the next try makes a new export."""
-    storage.delete(keys.export)
 
 
 class _Gone(ExportError):

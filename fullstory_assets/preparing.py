@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fullstory_assets.errors import LandedFileError, StorageError
-from fullstory_assets.export import Exporter, ExportRecord, forget_record, read_record
+from fullstory_assets.export import Exporter
+from fullstory_assets.export_record import ExportRecord, forget_record, read_record
 from fullstory_assets.outcomes import WindowDone, WindowFailed
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder

@@ -13,6 +13,7 @@ from fullstory_assets.sandbox.app import SandboxApp
 from fullstory_assets.sandbox.events import ShopEvents
 from fullstory_assets.sandbox.server import SandboxServer
 from fullstory_assets_tests.project import EVENTS_PER_HOUR, Project
+from fullstory_assets_tests.sensor_world import hours_ago
 
 # A busy machine is slow at times; how long an example takes says nothing here.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -52,3 +53,9 @@ def new_project(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Project
 @pytest.fixture
 def project(new_project: Callable[..., Project]) -> Project:
     return new_project()
+
+
+@pytest.fixture
+def recent(new_project):
+    """A project whose first window began ten hours ago."""
+    return new_project({"start": hours_ago(10)})

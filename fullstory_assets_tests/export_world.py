@@ -14,7 +14,8 @@ import pytest
 from fullstory_assets.client import FullStoryClient
 from fullstory_assets.client.retry import wait_on
 from fullstory_assets.errors import StorageError, Unauthorized
-from fullstory_assets.export import Exporter, ExportRecord, read_record
+from fullstory_assets.export import Exporter
+from fullstory_assets.export_record import ExportRecord, read_record
 from fullstory_assets.windows import ExportWindow, ObjectKeys
 from fullstory_assets_tests.scripted_api import as_sent
 

@@ -13,7 +13,8 @@ from fullstory_assets.errors import (
     ServerError,
     StorageError,
 )
-from fullstory_assets.export import Exporter, ExportRecord, Polling, forget_record
+from fullstory_assets.export import Exporter, Polling
+from fullstory_assets.export_record import ExportRecord, forget_record
 from fullstory_assets_tests.export_world import CONTENT, KEYS, NOW, World
 
 

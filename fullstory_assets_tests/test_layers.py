@@ -16,6 +16,7 @@ LAYERS = (
     {"errors", "windows", "window_set", "workers"},
     {"schema", "config", "catch_up"},
     {"client", "storage", "warehouses", "sandbox", "connect"},
+    {"export_record"},
     {"export", "transform"},
     {"outcomes"},
     {"preparing", "loading", "line", "sync"},

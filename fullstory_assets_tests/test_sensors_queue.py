@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from fullstory_assets_tests.test_sensors import Ticks, hours_ago
+from fullstory_assets_tests.sensor_world import Ticks, hours_ago
 
 
 @pytest.fixture

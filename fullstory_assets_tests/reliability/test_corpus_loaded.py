@@ -9,7 +9,7 @@ import duckdb
 import httpx
 import pytest
 
-from fullstory_assets.export import read_record
+from fullstory_assets.export_record import read_record
 from fullstory_assets.outcomes import WindowDone, WindowFailed
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.transform import stage_events
