@@ -88,13 +88,17 @@ def build_catch_up_sensor(organization: Organization, *, running: bool, kept: Ke
         description=f"Asks for every missing window of {organization.name}, oldest first, and again for failed ones.",
     )
     def catch_up(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        now = datetime.now(timezone.utc)
+        now = _utc_now()
         if until := kept.resting(organization, context.cursor, now):
             nothing = dg.SkipReason(f"Nothing to do; looks again at {until:%Y-%m-%d %H:%M}Z.")
             return dg.SensorResult(skip_reason=nothing, cursor=context.cursor)
         return _Tick(context, kept, organization, now).result()
 
     return catch_up
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 class _Tick:

@@ -40,7 +40,7 @@ MOMENTS = {
     "fullstory_assets.client:FullStoryClient.operation": 1,
     "fullstory_assets.client:FullStoryClient.result_link": 1,
     "fullstory_assets.client.download:_check_size": 1,
-    "fullstory_assets.export:Exporter._save": 3,
+    "fullstory_assets.export:save_record": 3,
     "fullstory_assets.export:Exporter.finish": 1,
     "fullstory_assets.storage.local:LocalStorage.write_file": 2,
     "fullstory_assets.storage.local:LocalStorage.write_bytes": 3,
