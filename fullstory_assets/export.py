@@ -190,10 +190,7 @@ class Exporter:
 
     def _is_there(self, keys: ObjectKeys, record: ExportRecord) -> bool:
         """Return whether the export's file has landed already and is as long as it was then."""
-        if record.state != "landed" or not self.storage.exists(keys.raw):
-            return False
-        with self.storage.fetch(keys.raw) as landed:
-            return landed.stat().st_size == record.bytes
+        return record.state == "landed" and self.storage.size(keys.raw) == record.bytes
 
     def _finished(self, keys: ObjectKeys, record: ExportRecord, *, resumed: bool) -> str:
         """Wait for the export and return its search export's id."""

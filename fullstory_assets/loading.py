@@ -80,7 +80,7 @@ class Loader:
 
     def _open(self, window: ExportWindow, files: ExitStack) -> StagedWindow:
         keys = ObjectKeys(self.org, window)
-        if not self.storage.exists(keys.staged):
+        if self.storage.size(keys.staged) is None:
             raise StorageError(
                 f"There is no staged file at {self.storage.uri(keys.staged)}.",
                 remedy="Materialize staged_events first.",

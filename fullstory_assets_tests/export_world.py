@@ -69,8 +69,8 @@ class MemoryStorage:
             path.write_bytes(self.objects[key])
             yield path
 
-    def exists(self, key: str) -> bool:
-        return key in self.objects
+    def size(self, key: str) -> int | None:
+        return len(self.objects[key]) if key in self.objects else None
 
     def delete(self, key: str) -> None:
         if key in self.refuses:

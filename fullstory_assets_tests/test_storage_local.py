@@ -88,7 +88,7 @@ def test_want_of_rights_is_told_by_every_verb(storage: LocalStorage, without_rig
     verbs = [
         lambda: storage.write_bytes(KEY, b""),
         lambda: storage.read_bytes(KEY),
-        lambda: storage.exists(KEY),
+        lambda: storage.size(KEY),
         lambda: storage.delete(KEY),
         lambda: list(storage.keys()),
     ]

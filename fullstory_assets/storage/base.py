@@ -34,8 +34,8 @@ class Storage(Protocol):
         """Give the object as a local file for reading, for as long as the context lasts."""
         ...
 
-    def exists(self, key: str) -> bool:
-        """Return whether the object is there."""
+    def size(self, key: str) -> int | None:
+        """Return the object's size in bytes, or `None` when it is not there."""
         ...
 
     def delete(self, key: str) -> None:

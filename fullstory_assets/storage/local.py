@@ -91,12 +91,12 @@ class LocalStorage:
             StorageError: It is not there.
             ValueError: The key would lead out of the folder.
         """
-        if not self.exists(key):
+        if self.size(key) is None:
             raise StorageError(f"{self.uri(key)} is not there.", remedy="Run the step that writes it, then this one.")
         yield self._path(key)
 
-    def exists(self, key: str) -> bool:
-        """Return whether the object is there; a folder is none.
+    def size(self, key: str) -> int | None:
+        """Return the object's size in bytes, or `None` when it is not there; a folder is none.
 
         Raises:
             StorageError: It cannot be seen, for want of a right.
@@ -104,11 +104,12 @@ class LocalStorage:
         """
         path = self._path(key)
         try:
-            return stat.S_ISREG(path.stat().st_mode)
+            found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return None
         except OSError as error:
             raise _refusal("look at", path, error) from error
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens when it is not there.
@@ -117,7 +118,7 @@ class LocalStorage:
             StorageError: It cannot be removed.
             ValueError: The key would lead out of the folder.
         """
-        if not self.exists(key):
+        if self.size(key) is None:
             return
         path = self._path(key)
         try:

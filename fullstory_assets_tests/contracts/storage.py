@@ -44,6 +44,11 @@ class StorageContract:
         source.write_bytes(b"after")
         assert storage.read_bytes(KEY) == b"before"
 
+    @pytest.mark.parametrize("length", [0, 1, 100_000])
+    def test_size_is_of_the_object(self, storage: Storage, length: int):
+        storage.write_bytes(KEY, b"x" * length)
+        assert storage.size(KEY) == length
+
     def test_second_write_replaces_the_first(self, storage: Storage, tmp_path: Path):
         storage.write_bytes(KEY, b"a longer first")
         (tmp_path / "source").write_bytes(b"second")
@@ -62,7 +67,7 @@ class StorageContract:
 
     def test_what_is_not_there(self, storage: Storage):
         assert storage.read_bytes(KEY) is None
-        assert not storage.exists(KEY)
+        assert storage.size(KEY) is None
         assert list(storage.keys()) == []
         storage.delete(KEY)
         with pytest.raises(StorageError, match="not there"), storage.fetch(KEY):
@@ -70,14 +75,14 @@ class StorageContract:
 
     def test_folder_of_an_object_is_no_object(self, storage: Storage):
         storage.write_bytes("acme/raw_events/one", b"1")
-        assert not storage.exists("acme/raw_events")
+        assert storage.size("acme/raw_events") is None
         assert storage.read_bytes("acme/raw_events") is None
         storage.delete("acme/raw_events")
         assert storage.read_bytes("acme/raw_events/one") == b"1"
 
     def test_object_is_no_folder(self, storage: Storage):
         storage.write_bytes("acme/one", b"1")
-        assert not storage.exists("acme/one/two")
+        assert storage.size("acme/one/two") is None
         assert storage.read_bytes("acme/one/two") is None
         storage.delete("acme/one/two")
 
@@ -85,7 +90,7 @@ class StorageContract:
         storage.write_bytes("acme/one", b"1")
         storage.write_bytes("acme/one.more", b"2")
         storage.delete("acme/one")
-        assert not storage.exists("acme/one")
+        assert storage.size("acme/one") is None
         assert list(storage.keys()) == ["acme/one.more"]
 
     def test_keys_are_in_the_order_of_their_characters(self, storage: Storage):
@@ -137,7 +142,7 @@ class StorageContract:
         with storage.fetch(key) as path:
             assert path.read_bytes() == b"it"
         storage.delete(key)
-        assert not storage.exists(key)
+        assert storage.size(key) is None
 
     @pytest.mark.parametrize(
         "key",
@@ -150,7 +155,7 @@ class StorageContract:
             lambda: storage.write_bytes(key, b""),
             lambda: storage.read_bytes(key),
             lambda: storage.fetch(key).__enter__(),
-            lambda: storage.exists(key),
+            lambda: storage.size(key),
             lambda: storage.delete(key),
             lambda: storage.uri(key),
         ]

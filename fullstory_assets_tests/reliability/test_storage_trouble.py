@@ -65,7 +65,7 @@ STORAGE_TROUBLES: list[tuple[Verb, str]] = [
     ("read", ".export.json"),
     ("fetch", ".ndjson.gz"),
     ("fetch", ".parquet"),
-    ("exists", ".parquet"),
+    ("size", ".parquet"),
     ("delete", ".rejected.ndjson"),
 ]
 

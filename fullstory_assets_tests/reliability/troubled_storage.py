@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 from fullstory_assets.errors import StorageError
 from fullstory_assets.storage.base import Storage
 
-Verb = Literal["write", "read", "fetch", "exists", "delete"]
+Verb = Literal["write", "read", "fetch", "size", "delete"]
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class TroubledStorage:
             yield path
         self._refuse("fetch", key, late=True)
 
-    def exists(self, key: str) -> bool:
-        self._refuse("exists", key, late=self.late)
-        return self.inner.exists(key)
+    def size(self, key: str) -> int | None:
+        self._refuse("size", key, late=self.late)
+        return self.inner.size(key)
 
     def delete(self, key: str) -> None:
         self._refuse("delete", key, late=False)
