@@ -19,6 +19,7 @@
     ├── StorageError             the storage refused                 retryable
     └── WarehouseError           the warehouse refused
         ├── WarehouseLocked      somebody else is writing            retryable
+        ├── WarehouseUnreachable no connection, or it broke          retryable
         ├── RowsMismatch         loaded rows differ from staged ones retryable
         └── SchemaConflict       a column has another type
 
@@ -180,6 +181,13 @@ class WarehouseLocked(WarehouseError):
 
     retryable = True
     remedy = "Close the other program that has the database open, even if only to read, then run it again."
+
+
+class WarehouseUnreachable(WarehouseError):
+    """There is no connection to the warehouse, or it broke; whatever was not committed is undone."""
+
+    retryable = True
+    remedy = "Check that the warehouse is up and can be reached from here, then run it again."
 
 
 class RowsMismatch(WarehouseError):

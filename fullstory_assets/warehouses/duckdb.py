@@ -39,7 +39,7 @@ from fullstory_assets.warehouses.sql import (
     window_condition,
     window_values,
 )
-from fullstory_assets.warehouses.staged_file import STAGE_AGAIN, staged_columns
+from fullstory_assets.warehouses.staged_file import rows_mismatch, staged_columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -231,11 +231,7 @@ def _require_staged_rows(connection: DuckDBPyConnection, staged: StagedWindow) -
     total = _count(connection, count_rows(_STAGED, "true"), path)
     fitting = _count(connection, count_rows(_STAGED, inside), path, *window_values(staged))
     if not staged.rows == total == fitting:
-        raise RowsMismatch(
-            f"{staged.org} {staged.window}: {staged.rows} rows were expected in the staged file; it holds {total}, "
-            f"{fitting} of them of this organization and window.",
-            remedy=STAGE_AGAIN,
-        )
+        raise rows_mismatch(staged, total=total, fitting=fitting)
 
 
 def _require_loaded_rows(connection: DuckDBPyConnection, target: str, condition: str, staged: StagedWindow) -> int:

@@ -1,15 +1,16 @@
 """What a staged file must be before any warehouse takes it: columns of the declared names and types.
 
 Engines cast without a word: DuckDB makes 13 of 12.5 to fit a column of integers. So types are compared here, before a
-file is loaded. Whether the rows belong to the window is counted by each engine, in SQL.
+file is loaded. Whether the rows belong to the window is counted by an engine that reads the file itself, or here.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from fullstory_assets.errors import SchemaConflict, WarehouseError
+from fullstory_assets.errors import RowsMismatch, SchemaConflict, WarehouseError
 from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, match_columns
 
 STAGE_AGAIN = "Nothing was changed. Materialize staged_events of this window again."
@@ -49,6 +50,32 @@ def staged_columns(path: Path, schema: TableSchema) -> dict[str, str]:
     if wrong:
         raise SchemaConflict(f"The staged file {path.name} does not fit: {'; '.join(wrong)}.", remedy=STAGE_AGAIN)
     return {name: match.name for name, match in matching.found.items()}
+
+
+def require_staged_rows(staged: StagedWindow, schema: TableSchema) -> None:
+    """Check that a staged file holds its window's rows and no others: those would be doubled by the next load.
+
+    Raises:
+        RowsMismatch: It does not.
+    """
+    import pyarrow.parquet as pq
+
+    columns = staged_columns(staged.path, schema)
+    moment, (start, end) = columns[MOMENT_COLUMN], (staged.window.start, staged.window.end)
+    inside = [(columns[ORG_COLUMN], "==", staged.org), (moment, ">=", start), (moment, "<", end)]
+    total = pq.read_metadata(staged.path).num_rows
+    fitting = pq.read_table(staged.path, columns=[moment], filters=inside).num_rows
+    if not staged.rows == total == fitting:
+        raise rows_mismatch(staged, total=total, fitting=fitting)
+
+
+def rows_mismatch(staged: StagedWindow, *, total: int, fitting: int) -> RowsMismatch:
+    """Return the error of a staged file that holds `total` rows, `fitting` of them of its window."""
+    return RowsMismatch(
+        f"{staged.org} {staged.window}: {staged.rows} rows were expected in the staged file; it holds {total}, "
+        f"{fitting} of them of this organization and window.",
+        remedy=STAGE_AGAIN,
+    )
 
 
 def _fields(path: Path) -> list[tuple[str, str]]:
