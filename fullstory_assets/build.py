@@ -8,6 +8,7 @@ import dagster as dg
 
 from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets
 from fullstory_assets.config import Organization, Settings
+from fullstory_assets.config.targets import PostgresSettings, WarehouseSettings
 from fullstory_assets.jobs import build_sync_job
 from fullstory_assets.resources import (
     STORAGE,
@@ -15,6 +16,7 @@ from fullstory_assets.resources import (
     DuckDBWarehouseResource,
     FullStoryResource,
     LocalStorageResource,
+    PostgresWarehouseResource,
     fullstory_key,
 )
 from fullstory_assets.sensors import Kept, build_catch_up_sensor
@@ -57,8 +59,14 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
 def _shared_resources(settings: Settings) -> dict[str, object]:
     return {
         STORAGE: LocalStorageResource(path=str(settings.storage.path)),
-        WAREHOUSE: DuckDBWarehouseResource(path=str(settings.warehouse.path), db_schema=settings.warehouse.db_schema),
+        WAREHOUSE: _warehouse(settings.warehouse),
     }
+
+
+def _warehouse(chosen: WarehouseSettings) -> DuckDBWarehouseResource | PostgresWarehouseResource:
+    if isinstance(chosen, PostgresSettings):
+        return PostgresWarehouseResource(**chosen.model_dump(exclude={"kind", "table"}))
+    return DuckDBWarehouseResource(path=str(chosen.path), db_schema=chosen.db_schema)
 
 
 def _access(organization: Organization) -> FullStoryResource:

@@ -3,6 +3,7 @@
     FullStoryAssetsError
     ├── ConfigError              fix fullstory.yaml
     ├── MissingSecret            set an environment variable
+    ├── MissingPackage           install an extra
     ├── ApiError                 FullStory answered with an error
     │   ├── Unauthorized         401: another key
     │   ├── Forbidden            403: a stronger key
@@ -60,6 +61,10 @@ class ConfigError(FullStoryAssetsError):
 
 class MissingSecret(FullStoryAssetsError):
     """An environment variable that the configuration names is not set."""
+
+
+class MissingPackage(FullStoryAssetsError):
+    """A storage or warehouse needs a package that is not installed."""
 
 
 class ApiError(FullStoryAssetsError):

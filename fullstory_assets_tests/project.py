@@ -18,6 +18,7 @@ from fullstory_assets.jobs import range_tags, sync_job_name
 from fullstory_assets.outcomes import Step
 from fullstory_assets.sandbox.events import EventSource, ShopEvents
 from fullstory_assets.windows import ExportWindow
+from fullstory_assets_tests.places import database_of
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,7 +56,7 @@ class Project:
 
     @property
     def database(self) -> Path:
-        return self.settings.warehouse.path
+        return database_of(self.settings)
 
     def windows(self, *hours: int) -> list[ExportWindow]:
         """Return windows by their number since the start."""

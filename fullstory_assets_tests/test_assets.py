@@ -10,6 +10,7 @@ from fullstory_assets.assets.metadata import PREVIEW_COLUMNS
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.sync import Sync
 from fullstory_assets.windows import ObjectKeys
+from fullstory_assets_tests.places import folder_of
 from fullstory_assets_tests.project import START, checks_of, failure_of, truth
 
 CREATED = "POST /segments/v1/exports"
@@ -152,7 +153,7 @@ def test_metadata_has_the_numbers_of_the_window(project):
     keys = ObjectKeys("acme", window)
     raw, staged, loaded = (project.materialization(window, step) for step in ("raw_events", "staged_events", "events"))
 
-    landed = project.settings.storage.path / keys.raw
+    landed = folder_of(project.settings) / keys.raw
     assert raw["path"] == str(landed)
     assert raw["bytes"] == landed.stat().st_size
     assert raw["export_id"]

@@ -11,6 +11,7 @@ from fullstory_assets.transform import read_staged
 from fullstory_assets.transform.staged import staged_file
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets.windows import ObjectKeys
+from fullstory_assets_tests.places import folder_of
 from fullstory_assets_tests.project import checks_of, failure_of, truth
 
 CREATED = "POST /segments/v1/exports"
@@ -108,7 +109,7 @@ def test_a_landed_file_that_lost_its_end_keeps_the_good_rows(project, app, size)
     (window,) = windows = project.windows(9)
     app.add_fault("inflated")
     project.run(windows)
-    landed = project.settings.storage.path / ObjectKeys("acme", window).raw
+    landed = folder_of(project.settings) / ObjectKeys("acme", window).raw
     landed.write_bytes(b"".join(landed.read_bytes().splitlines(keepends=True)[:size]))
     result = project.run(windows, ["staged_events", "events"])
 
@@ -142,7 +143,7 @@ def test_a_malformed_record_is_kept_aside_and_the_check_says_so(project, app):
     assert checks_of(result)["staged_events.rejected_records"] == [False]
     assert checks_of(result)["staged_events.rows_match"] == [True]
     assert sum(project.rows().values()) == sum(truth(windows).values()) - 1
-    rejected = project.settings.storage.path / ObjectKeys("acme", window).rejected
+    rejected = folder_of(project.settings) / ObjectKeys("acme", window).rejected
     (record,) = [json.loads(line) for line in rejected.read_text().splitlines()]
     assert record["reason"]
     assert project.materialization(window, "staged_events")["rejected"] == 1
@@ -164,7 +165,7 @@ def test_rows_that_do_not_match_fail_the_blocking_check_and_load_nothing(project
 
 def put_into_another_window(project, window) -> None:
     """Stage a row of the window outside of it, as a fault of staging would, with the account of the right rows."""
-    path = project.settings.storage.path / ObjectKeys("acme", window).staged
+    path = folder_of(project.settings) / ObjectKeys("acme", window).staged
     table, account = pq.read_table(path), read_staged(path)
     moments = table["EventStart"].to_pylist()
     moments[0] += timedelta(hours=5)

@@ -14,6 +14,7 @@ from fullstory_assets.config.docs import SECTIONS, settings_of, settings_table
 from fullstory_assets.errors import MissingSecret
 from fullstory_assets.sync import MAX_EXPORTS
 from fullstory_assets.windows import EVERY, WindowGrid
+from fullstory_assets_tests.places import database_of, folder_of
 
 HOUR = timedelta(hours=1)
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -197,7 +198,7 @@ def test_the_database_is_not_the_folder_of_files(storage):
 def test_the_database_may_lie_beside_or_inside_the_folder_of_files():
     chosen = settings(storage={"kind": "local", "path": "data"}, warehouse={"kind": "duckdb", "path": "data/f.duckdb"})
 
-    assert (chosen.storage.path, chosen.warehouse.path) == (Path("data"), Path("data/f.duckdb"))
+    assert (folder_of(chosen), database_of(chosen)) == (Path("data"), Path("data/f.duckdb"))
 
 
 def test_the_sandbox_settings(tmp_path):
@@ -205,8 +206,8 @@ def test_the_sandbox_settings(tmp_path):
     [demo] = chosen.organizations
 
     assert (demo.name, demo.uses_sandbox, demo.grid) == ("sandbox", True, WindowGrid(MIDNIGHT, HOUR, HOUR))
-    assert chosen.storage.path == tmp_path / "data/sandbox/events"
-    assert chosen.warehouse.path == tmp_path / "data/sandbox/fullstory.duckdb"
+    assert folder_of(chosen) == tmp_path / "data/sandbox/events"
+    assert database_of(chosen) == tmp_path / "data/sandbox/fullstory.duckdb"
     assert chosen.source == "the sandbox"
     assert not chosen.configured
     assert chosen == sandbox_settings(tmp_path)
@@ -221,7 +222,10 @@ def test_the_table_has_every_setting_with_its_default():
     assert "| `schema` | `main` |" in table
     for section, models in SECTIONS.items():
         assert f"**`{section}`**" in table
-        assert all(f"| `{name}` |" in table for model in models for name in settings_of(model))
+        for model in models:
+            kind = model.model_fields["kind"].default if "kind" in model.model_fields else None
+            assert kind is None or f"With `kind: {kind}`:" in table
+            assert all(f"| `{name}` |" in table for name in settings_of(model) if name != "kind")
     assert "None" not in table
 
 

@@ -8,14 +8,15 @@ import pytest
 from fullstory_assets.config import load_settings, sandbox_settings
 from fullstory_assets.errors import ConfigError
 from fullstory_assets_tests.config_text import ACME, complaints, load
+from fullstory_assets_tests.places import database_of, folder_of
 
 
 def test_the_smallest_configuration(tmp_path):
     settings = load(tmp_path, ACME)
 
     assert [org.name for org in settings.organizations] == ["acme"]
-    assert settings.storage.path == tmp_path / "data/events"
-    assert settings.warehouse.path == tmp_path / "data/fullstory.duckdb"
+    assert folder_of(settings) == tmp_path / "data/events"
+    assert database_of(settings) == tmp_path / "data/fullstory.duckdb"
     assert settings.source == "fullstory.yaml"
     assert settings.configured
 
@@ -35,8 +36,8 @@ def test_the_variable_names_the_file_and_paths_start_at_its_folder(tmp_path, abs
     settings = load_settings({"FULLSTORY_ASSETS_CONFIG": named}, tmp_path)
 
     assert settings.source == named
-    assert settings.storage.path == tmp_path / "files"
-    assert settings.warehouse.path == tmp_path / "etc/data/fullstory.duckdb"
+    assert folder_of(settings) == tmp_path / "files"
+    assert database_of(settings) == tmp_path / "etc/data/fullstory.duckdb"
 
 
 def test_the_process_environment_and_folder_are_not_looked_at(tmp_path, monkeypatch):
@@ -51,11 +52,11 @@ def test_the_process_environment_and_folder_are_not_looked_at(tmp_path, monkeypa
 def test_paths_are_absolute_even_when_the_folder_is_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert load(Path(), ACME).storage.path == tmp_path / "data/events"
+    assert folder_of(load(Path(), ACME)) == tmp_path / "data/events"
 
 
 def test_an_absolute_path_stays_as_it_is(tmp_path):
-    assert load(tmp_path, f"{ACME}storage: {{kind: local, path: /srv/events}}").storage.path == Path("/srv/events")
+    assert folder_of(load(tmp_path, f"{ACME}storage: {{kind: local, path: /srv/events}}")) == Path("/srv/events")
 
 
 def test_a_variable_that_names_nothing(tmp_path):
@@ -145,6 +146,22 @@ WRONG = {
     "name of a header": (
         f"{ACME}    headers:\n      'X\\n': a",
         "5: organizations[0] (acme).headers.'X\\\\n': is not the name of a header: letters, digits and `-`",
+    ),
+    "an address with a password as host": (
+        f"{ACME}warehouse:\n  kind: postgres\n  host: postgresql://u:hunter2@h/d\n  database: d\n  user: u",
+        "6: warehouse.host: must be the server's name or address alone",
+    ),
+    "a port that is none": (
+        f"{ACME}warehouse:\n  kind: postgres\n  host: h\n  port: 70000\n  database: d\n  user: u",
+        "7: warehouse.port: '70000' is not a port: a number from 1 to 65535",
+    ),
+    "a name of a database that is none": (
+        f"{ACME}warehouse:\n  kind: postgres\n  host: h\n  database: d password=hunter2\n  user: u",
+        "7: warehouse.database: must be the name alone",
+    ),
+    "no user": (
+        f"{ACME}warehouse:\n  kind: postgres\n  host: h\n  database: d",
+        "4: warehouse.user: is missing",
     ),
     "unknown kind": (f"{ACME}warehouse:\n  kind: duckbd", "5: warehouse.kind: unknown kind; did you mean duckdb?"),
     "unknown kind, nothing near": (f"{ACME}storage:\n  kind: s3", "5: storage.kind: unknown kind; known here: local"),

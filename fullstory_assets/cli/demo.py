@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fullstory_assets.windows import ExportWindow
 
 FOLDER = Path("data/demo")
+DATABASE = "fullstory.duckdb"
 HOURS = 24
 _LAG = timedelta(hours=1)
 
@@ -145,8 +146,8 @@ def _summary(settings: Settings, windows: Sequence[ExportWindow]) -> None:
 
     from fullstory_assets.sandbox.events import ShopEvents
 
-    path, name, shop = settings.warehouse.path, settings.organizations[0].name, ShopEvents()
-    with duckdb.connect(str(path), read_only=True) as connection:
+    name, shop = settings.organizations[0].name, ShopEvents()
+    with duckdb.connect(DATABASE, read_only=True) as connection:
         loaded = dict(connection.execute(_COUNTS, [name]).fetchall())
         connection.execute("set timezone = 'UTC'")
         example = str(connection.sql(_QUERY))
@@ -158,6 +159,6 @@ def _summary(settings: Settings, windows: Sequence[ExportWindow]) -> None:
         differing += found != expected
         click.echo(f"{window.start:%Y-%m-%d %H:%M}   {expected:12,} {found:10,}")
     click.echo(f"\n{_QUERY};\n{example}")
-    click.echo(_MORE.format(path=FOLDER / path.name))
+    click.echo(_MORE.format(path=FOLDER / DATABASE))
     if differing:
         raise FullStoryAssetsError(f"{differing} hours differ.", remedy="Delete data/demo and run the demo again.")

@@ -42,8 +42,13 @@ def settings_table() -> str:
 
 
 def _table(section: str, model: type[BaseModel]) -> str:
-    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in settings_of(model).items()]
+    settings = settings_of(model)
     heading = f"**`{section}`**: {Settings.model_fields[section].description}"
+    if kind := settings.get("kind"):
+        heading += f" With `kind: {kind.default}`: {kind.description}"
+    rows = [
+        f"| `{name}` | {_default(field)} | {field.description} |" for name, field in settings.items() if name != "kind"
+    ]
     return "\n".join([heading, "", "| setting | default | meaning |", "| --- | --- | --- |", *rows, ""])
 
 

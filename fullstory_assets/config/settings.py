@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from fullstory_assets.config.targets import LocalStorageSettings, StorageSettings, WarehouseSettings
+from fullstory_assets.config.secrets import read_secret
+from fullstory_assets.config.targets import DuckDBSettings, LocalStorageSettings, StorageSettings, WarehouseSettings
 from fullstory_assets.config.values import (
     SANDBOX,
     ApiUrl,
@@ -156,7 +157,7 @@ class Organization(Section):
         """
         if self.uses_sandbox:
             return f"{SANDBOX}.{self.name}"
-        key = self._secret(environ, self.api_key_env)
+        key = read_secret(environ, self.api_key_env, of=self.name)
         if not is_api_key(key):
             raise MissingSecret(
                 f"{self.name}: environment variable {self.api_key_env} holds characters that no key has.",
@@ -175,22 +176,11 @@ class Organization(Section):
     def _header(self, environ: Mapping[str, str], header: str | SecretHeader) -> str:
         if isinstance(header, str):
             return header
-        value = self._secret(environ, header.env)
+        value = read_secret(environ, header.env, of=self.name)
         if not is_header_text(value):
             raise MissingSecret(
                 f"{self.name}: environment variable {header.env} cannot be sent as an HTTP header.",
                 remedy="Set it to one line of ASCII text without blanks around it.",
-            )
-        return value
-
-    def _secret(self, environ: Mapping[str, str], variable: str) -> str:
-        value = environ.get(variable, "")
-        if not value.strip():
-            state = "is empty" if variable in environ else "is not set"
-            raise MissingSecret(
-                f"{self.name}: environment variable {variable} {state}.",
-                remedy=f"Set it where Dagster runs, or put the line {variable}=... into .env beside fullstory.yaml; "
-                "then start Dagster again, which reads .env only at its start.",
             )
         return value
 
@@ -230,7 +220,8 @@ class Settings(Section):
     @classmethod
     def _paths_differ(cls, warehouse: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:
         storage = info.data.get("storage")
-        if isinstance(storage, LocalStorageSettings) and warehouse.path in (storage.path, *storage.path.parents):
+        folder = storage.path if isinstance(storage, LocalStorageSettings) else None
+        if folder and isinstance(warehouse, DuckDBSettings) and warehouse.path in (folder, *folder.parents):
             raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")
         return warehouse
 

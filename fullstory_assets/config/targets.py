@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from fullstory_assets.config.values import LocalPath, Section, SqlName
+from fullstory_assets.config.values import DatabaseName, HostName, LocalPath, Port, Section, SqlName, VariableName
 
 _DUCKDB_OWN = ("information_schema", "pg_catalog", "system", "temp")
 
@@ -52,8 +52,30 @@ class DuckDBSettings(Section):
         return db_schema
 
 
+class PostgresSettings(Section):
+    """A database of a PostgreSQL server."""
+
+    kind: Literal["postgres"] = Field(default="postgres", description="A database of a PostgreSQL server, 13 or newer.")
+    host: HostName = Field(description="Address of the server.")
+    port: Port = Field(default=5432, description="Its port.")
+    database: DatabaseName = Field(description="Name of the database.")
+    user: DatabaseName = Field(description="User that owns the tables; needs CREATE and USAGE on the schema.")
+    password_env: VariableName | None = Field(
+        default=None,
+        description="Environment variable that holds the password. Never the password itself. Unset: libpq's own ways, "
+        "such as `~/.pgpass`.",
+    )
+    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        default="require", description="How the connection is encrypted, as libpq calls it."
+    )
+    db_schema: SqlName = Field(default="public", alias="schema", description="Schema that holds the tables.")
+    table: SqlName = Field(
+        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    )
+
+
 StorageSettings = Annotated[LocalStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
-WarehouseSettings = Annotated[DuckDBSettings, Field(discriminator="kind")]
+WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings, Field(discriminator="kind")]
 """Which database is loaded; told apart by `kind`."""

@@ -73,7 +73,8 @@ class PostgresWarehouse:
     Args:
         connect: Returns a new psycopg2 connection.
         name: What messages call the database, such as `warehouse.example.com/analytics`.
-        schema: Schema of the tables; made when it is missing.
+        schema: Schema of the tables; made when it is missing. Neither it nor a table has a percent sign in its name,
+            which psycopg2 takes for the beginning of a value.
     """
 
     connect: Callable[[], connection]
@@ -109,6 +110,9 @@ class PostgresWarehouse:
             if matching is None:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {DIALECT.quoted(self.schema)}")
                 cursor.execute(create_table(DIALECT, self._target(table), schema))
+                # A window is found by it when it is replaced.
+                window = ", ".join(map(DIALECT.quoted, (ORG_COLUMN, MOMENT_COLUMN)))
+                cursor.execute(f"CREATE INDEX ON {self._target(table)} ({window})")
                 return []
             for column in matching.missing:
                 cursor.execute(add_column(DIALECT, self._target(table), column))
@@ -174,8 +178,7 @@ class PostgresWarehouse:
         return matching
 
     def _target(self, table: str) -> str:
-        # psycopg2 takes a percent sign for the beginning of a parameter.
-        return DIALECT.quoted(self.schema, table).replace("%", "%%")
+        return DIALECT.quoted(self.schema, table)
 
     @contextmanager
     def _transaction(self) -> Iterator[cursor]:

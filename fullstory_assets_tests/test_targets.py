@@ -1,0 +1,56 @@
+"""A window's whole way into each kind of storage and warehouse, as `fullstory.yaml` names them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import yaml
+
+from fullstory_assets_tests.postgres_server import PostgresServer
+from fullstory_assets_tests.project import truth
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+def choose(project, **sections) -> None:
+    """Add sections to the project's `fullstory.yaml`."""
+    path = project.folder / "fullstory.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **sections}))
+
+
+def test_windows_are_loaded_into_postgresql_and_again(project, postgres, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "not asked for")
+    warehouse = {
+        "kind": "postgres", "host": "127.0.0.1", "port": postgres.port, "database": "postgres", "user": "postgres",
+        "password_env": "WAREHOUSE_PASSWORD", "sslmode": "prefer", "schema": "fullstory", "table": "events",
+    }  # fmt: skip
+    choose(project, warehouse=warehouse)
+    windows = project.windows(0, 1, 2)
+    for _ in range(2):
+        assert project.run(windows).success
+    with closing(postgres.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT date_trunc('hour', \"EventStart\", 'UTC'), count(*) FROM fullstory.events GROUP BY 1")
+        assert dict(cursor.fetchall()) == truth(windows)
+
+
+def test_without_the_password_the_next_step_is_told(project, monkeypatch):
+    monkeypatch.delenv("WAREHOUSE_PASSWORD", raising=False)
+    warehouse = {
+        "kind": "postgres",
+        "host": "127.0.0.1",
+        "database": "d",
+        "user": "u",
+        "password_env": "WAREHOUSE_PASSWORD",
+    }
+    choose(project, warehouse=warehouse)
+    result = project.run(project.windows(0))
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "warehouse: environment variable WAREHOUSE_PASSWORD is not set. Set it where" in str(
+        failure.step_failure_data
+    )
