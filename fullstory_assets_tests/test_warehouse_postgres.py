@@ -206,7 +206,8 @@ def test_a_user_without_rights_is_told_which(database: PostgresDatabase, tmp_pat
     load(database, stage(tmp_path, events(2)))
     database.query("DROP ROLE IF EXISTS reader")
     database.query("CREATE ROLE reader LOGIN")
-    warehouse = PostgresWarehouse(lambda: psycopg2.connect(**database.address | {"user": "reader"}), "test")
+    reader: dict[str, Any] = database.address | {"user": "reader"}
+    warehouse = PostgresWarehouse(lambda: psycopg2.connect(**reader), "test")
     with pytest.raises(WarehouseError, match=r"permission denied .*42501.*Grant the user CREATE"):
         warehouse.replace_windows("events", EVENTS, [stage(tmp_path, events(3))])
     assert database.query("SELECT count(*) FROM events") == [(2,)]
