@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullstory_assets.schema import EVENTS, Column, TableSchema
+from fullstory_assets.transform.arrow_columns import arrow_array
 from fullstory_assets.transform.batches import BatchReader
 from fullstory_assets.transform.event_ids import plain_double
 from fullstory_assets.transform.exact_json import NotAnObject
@@ -65,6 +66,9 @@ ODD = {
     "a double": '{"EventCumulativeLayoutShift":0.25}',
     "a whole number in a double's column": '{"EventCumulativeLayoutShift":5}',
     "a number that no double holds": '{"EventCumulativeLayoutShift":9007199254740993}',
+    "a number beyond every double and a custom variable": '{"UserId":1' + "0" * 310 + ',"evt_a":1}',
+    "a number beyond every double and null": '{"UserId":1' + "0" * 310 + ',"PageId":null}',
+    "spellings of a column in any order": '{"pageurl":"a","PageURL":"b","PAGEURL":"c","pageUrl":null}',
     "a double beyond 64 bits": '{"EventCumulativeLayoutShift":1e30}',
     "a double beyond all": '{"EventCumulativeLayoutShift":1e400}',
     "no time": '{"EventStart":"yesterday"}',
@@ -141,6 +145,15 @@ def test_a_plain_double_is_written_in_one_way(value):
 @pytest.mark.parametrize("value", [0.0, -0.0, 0.0001, -1e-4, 0.1, 1234.5, 999_999_999_999_999.0])
 def test_everyday_doubles_are_plain(value):
     assert plain_double(value)
+
+
+@pytest.mark.parametrize("length", [1, 1_000_000])
+def test_a_column_of_few_texts_takes_no_more_memory_than_these(length):
+    column = arrow_array("text", [None, "x" * length, *[None] * 30_000, "é"])
+
+    assert column.get_total_buffer_size() < length + 200_000
+    assert (column[1].as_py(), column.null_count, column[-1].as_py()) == ("x" * length, 30_001, "é")
+    column.validate(full=True)
 
 
 def test_names_that_are_no_identifiers_of_python_are_columns_too():

@@ -119,6 +119,21 @@ def data_of(records: list[Record]) -> list[bytes]:
     return [record.data for record in records]
 
 
+@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("begin", "between", "end"),
+    [(b"", b"\n", b""), (b"[", b",", b"]"), (b"[ ", b" ,", b"]")],
+    ids=["lines", "array", "odd"],
+)
+def test_a_batch_has_a_bounded_number_of_records(tmp_path, begin, between, end, packed):
+    path, count = tmp_path / "landed", 100_000
+    path.write_bytes(packed(begin + between.join([b"{}"] * count) + end))
+    sizes = [len(batch.texts) for batch in LandedFile(path, parse).batches()]
+
+    assert sum(sizes) == count
+    assert max(sizes) <= 20_000
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 3, 5, 1 << 17])
 @pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
 @pytest.mark.parametrize(("content", "expected"), FORMS.values(), ids=FORMS)

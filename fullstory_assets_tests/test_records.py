@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from itertools import chain
+from itertools import chain, islice, product
 from unittest import mock
 
 import pytest
@@ -136,6 +136,15 @@ def test_a_schema_may_declare_custom_variables():
 def test_what_is_no_object_is_refused(data):
     with pytest.raises(NotAnObject):
         READER.read(data)
+
+
+def test_a_column_may_be_spelled_in_a_thousand_ways():
+    spellings = ["".join(letters) for letters in islice(product(*zip("pageurl", "PAGEURL", strict=True)), 100)]
+    record = {name: name for name in [*spellings, *(f"{name}{n}" for name in spellings for n in range(50))]}
+    row = READER.read(json.dumps(record).encode())
+
+    assert row.values[PLACES["PageUrl"]] == "PageUrl"
+    assert len(json.loads(row.values[PLACES["CustomVars"]])) == len(record) - 1
 
 
 def digest(record: str) -> bytes:

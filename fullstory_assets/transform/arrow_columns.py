@@ -74,7 +74,14 @@ def arrow_array(kind: ColumnType, values: Sequence[Any]) -> pa.Array:
 
 def _spread(values: pa.Array, present: np.ndarray) -> pa.Array:
     """Return a column with these values where `present` says so, and NULL elsewhere."""
-    places = pa.py_buffer(np.cumsum(present, dtype=np.int32) - np.int32(1))
+    before = np.append(np.int32(0), np.cumsum(present, dtype=np.int32))
+    if values.type == pa.string():
+        # Arrow's `take` would reserve the mean length of these values for each row, NULL or not: terabytes, when the
+        # only text of a column is a long one.
+        _, ends, data = values.buffers()
+        spread = pa.py_buffer(np.frombuffer(ends, np.int32)[before])
+        return pa.Array.from_buffers(values.type, len(present), [bits(present), spread, data])
+    places = pa.py_buffer(before[1:] - np.int32(1))
     return values.take(pa.Array.from_buffers(pa.int32(), len(present), [bits(present), places]))
 
 
@@ -116,13 +123,9 @@ def _doubles(values: Sequence[float]) -> list[pa.Buffer]:
 
 def _texts(values: Sequence[str]) -> list[pa.Buffer]:
     joined = "".join(values)
-    data = joined.encode()
-    ends = np.fromiter(chain((0,), map(len, values)), np.int32, len(values) + 1).cumsum(dtype=np.int32)
-    if len(data) > len(joined):
-        # In UTF-8 every byte that does not go on with a character begins one.
-        begins = np.flatnonzero((np.frombuffer(data, np.uint8) & 0xC0) != 0x80).astype(np.int32)
-        ends = np.append(begins, np.int32(len(data)))[ends]
-    return [pa.py_buffer(ends), pa.py_buffer(data)]
+    parts: Sequence[str | bytes] = values if joined.isascii() else [value.encode() for value in values]
+    ends = np.fromiter(chain((0,), map(len, parts)), np.int32, len(values) + 1).cumsum(dtype=np.int32)
+    return [pa.py_buffer(ends), pa.py_buffer(joined.encode())]
 
 
 def _times(values: Sequence[str | int]) -> list[pa.Buffer]:

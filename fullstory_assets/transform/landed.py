@@ -10,7 +10,7 @@ record means.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from itertools import accumulate, compress
+from itertools import accumulate, compress, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -26,6 +26,8 @@ Parse = Callable[[bytes], Any]
 """Returns what it makes of a JSON text, or `UNREAD`, as it must for any other text."""
 
 _BATCH = 1 << 19
+_LONGEST_BATCH = 1 << 21  # However much is in sight behind a long record.
+_MOST_RECORDS = 1 << 14  # However short they are: a parsed record takes about a kilobyte.
 _BLANKS = b" \t\r"
 
 
@@ -86,10 +88,12 @@ class LandedFile:
 
 def _lines(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
     while True:
-        end = window.data.rfind(b"\n", window.at)
+        end = window.data.rfind(b"\n", window.at, window.at + _LONGEST_BATCH)
+        if end < 0:
+            end = window.data.find(b"\n", window.at + _LONGEST_BATCH)
         if end >= 0:
             position = window.position
-            yield _batch_of_lines(position, window.take(end - window.at), parse)
+            yield from _batches_of_lines(position, window.take(end - window.at), parse)
             window.at += 1
         elif not window.grow():
             break
@@ -98,14 +102,16 @@ def _lines(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
         yield RawBatch([last], [parse(last)], [window.position], complete=False)
 
 
-def _batch_of_lines(position: int, chunk: bytes, parse: Parse) -> RawBatch:
+def _batches_of_lines(position: int, chunk: bytes, parse: Parse) -> Iterator[RawBatch]:
     lines = chunk.split(b"\n")
     texts = [line.rstrip(_BLANKS) for line in lines]
     positions = [*accumulate((len(line) + 1 for line in lines[:-1]), initial=position)]
     if not all(texts):
         positions = [*compress(positions, texts)]
         texts = [*filter(None, texts)]
-    return RawBatch(texts, [*map(parse, texts)], positions)
+    for first in range(0, len(texts), _MOST_RECORDS):
+        part = slice(first, first + _MOST_RECORDS)
+        yield RawBatch(texts[part], [*map(parse, texts[part])], positions[part])
 
 
 def _elements(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
@@ -130,7 +136,7 @@ def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
     if not window.data.startswith(b"{", window.at):
         return None
     begins, ends = [window.at], []
-    for found in _separators(window, separator):
+    for found in islice(_separators(window, separator), _MOST_RECORDS):
         ends.append(found + 1)
         begins.append(found + len(separator) - 1)
     begins.pop()
@@ -144,10 +150,11 @@ def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
 
 
 def _separators(window: Buffer, separator: bytes) -> Iterator[int]:
-    """Yield where each separator in sight begins."""
+    """Yield where each separator in sight begins, as far as a batch may go."""
     # `find` looks for one byte several times faster than for more, and a record has few that are the first of these.
     at = window.at
-    while (at := window.data.find(separator[:1], at)) >= 0:
+    until = at + _LONGEST_BATCH
+    while (at := window.data.find(separator[:1], at, until)) >= 0:
         if window.data.startswith(separator, at):
             yield at
         at += 1
@@ -155,13 +162,13 @@ def _separators(window: Buffer, separator: bytes) -> Iterator[int]:
 
 def _measured(window: Buffer, parse: Parse) -> RawBatch:
     """Return the elements that begin in sight, each measured by its brackets and quotes."""
-    until = window.position + len(window.data) - window.at
+    until = window.position + min(len(window.data) - window.at, _LONGEST_BATCH)
     texts, positions = [], []
     separator: bytes | None = b""
     while separator is not None:
         positions.append(window.position)
         texts.append(window.take(value_length(window)))
-        separator = _to_next_element(window, b"") if window.position < until else None
+        separator = _to_next_element(window, b"") if window.position < until and len(texts) < _MOST_RECORDS else None
     return RawBatch(texts, [*map(parse, texts)], positions)
 
 

@@ -84,7 +84,10 @@ class OrdinaryReader:
         # record, there is nothing else in the record: no other name, no null, no -0.
         if len(canonical) == len(text) and self._all_doubles(values) == self._no_doubles:
             return Ordinary(values, digest_of(canonical))
-        return self._read_more(text, self._rest(text, record), values, canonical)
+        try:
+            return self._read_more(text, self._rest(text, record), values, canonical)
+        except orjson.JSONDecodeError:  # an integer beyond every double is one for msgspec alone
+            return UNREAD
 
     def _rest(self, text: bytes, record: msgspec.Struct) -> bytes:
         """Return the object of what stands behind the known fields, or all of `text` if they are not all in front."""
@@ -92,14 +95,15 @@ class OrdinaryReader:
         return b"{" + text[len(known) :].removeprefix(b",") if text.startswith(known) else text
 
     def _read_more(self, text: bytes, rest: bytes, values: Sequence[Any], canonical: bytes) -> Any:
-        """Read a record with other names, nulls or doubles: `values` and `canonical` are of its known fields."""
+        """Read a record with other names, nulls or doubles: `values` and `canonical` are of its known fields.
+
+        Raises:
+            orjson.JSONDecodeError: orjson cannot read it, whatever msgspec made of it.
+        """
         doubles = [values[index] for index in self._doubles if values[index] is not None]
         if any(abs(double) >= _EXACT_DOUBLES for double in doubles):
             return UNREAD  # perhaps an integer that no double holds, which only its text tells
-        try:
-            fields = orjson.loads(rest)
-        except orjson.JSONDecodeError:
-            return UNREAD
+        fields = orjson.loads(rest)
         others = {name: value for name, value in fields.items() if name not in self._known}
         if any(map(self._column, others)) or nests_too_deep(rest):
             return UNREAD

@@ -57,11 +57,12 @@ class RecordReader:
         """
         record = parse_object(data)
         row = Row([None] * len(self._places), event_digest(record.fields), [], [])
-        kept = [(name, record.token(name)) for name in record.fields if not self._placed(row, record, name)]
+        fillers = self._fillers(record.fields)
+        kept = [(name, record.token(name)) for name in record.fields if not self._placed(row, record, name, fillers)]
         row.values[self._places[CUSTOM_VARS]] = json_object(kept) if kept else None
         return row
 
-    def _placed(self, row: Row, record: JsonObject, name: str) -> bool:
+    def _placed(self, row: Row, record: JsonObject, name: str, fillers: dict[str, str]) -> bool:
         """Put a field's value into its column; False when `CustomVars` has to keep it."""
         value = record.fields[name]
         column = self.column(name)
@@ -70,7 +71,7 @@ class RecordReader:
             return False
         if value is None:
             return True
-        if name != self._filler(column, record.fields):
+        if name != fillers[column.name]:
             return False
         fitted = fit(column.type, value, record.token(name))
         row.values[self._places[column.name]] = fitted
@@ -83,10 +84,17 @@ class RecordReader:
         column = self._schema.find(name)
         return None if column is None or column.name in OUR_COLUMNS else column
 
-    def _filler(self, column: Column, fields: dict[str, Any]) -> str:
-        """Return the name whose value fills `column`, of all in the record that mean it."""
-        if fields.get(column.name) is not None:
-            return column.name
-        order = {alias: place for place, alias in enumerate(column.aliases)}
-        names = (name for name, value in fields.items() if value is not None and self.column(name) is column)
-        return min(names, key=lambda name: (order.get(name, len(order)), name))
+    def _fillers(self, fields: dict[str, Any]) -> dict[str, str]:
+        """Return, by column, the name whose value fills it, of all in the record that mean it."""
+        ranks: dict[str, tuple[int, str]] = {}
+        for name, value in fields.items():
+            column = None if value is None else self.column(name)
+            if column:
+                rank = _rank(column, name)
+                ranks[column.name] = min(ranks.get(column.name, rank), rank)
+        return {column: name for column, (_, name) in ranks.items()}
+
+
+def _rank(column: Column, name: str) -> tuple[int, str]:
+    spellings = (column.name, *column.aliases)
+    return spellings.index(name) if name in spellings else len(spellings), name
