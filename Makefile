@@ -8,7 +8,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 
 help: ## Show what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/ready ## Install everything, pinned, into .venv
 

@@ -20,8 +20,9 @@ from fullstory_assets.outcomes import HEARTBEAT_SECONDS
 SILENCE = timedelta(seconds=10 * HEARTBEAT_SECONDS)
 """Longest silence of a living run. Ten heartbeats, so that a slow database or a long load is not taken for dead."""
 
-_SECOND_LOOK = 1 / 5
-"""Part of `SILENCE` that passes between the look that finds a run silent and the one that ends it."""
+_SECOND_LOOK = 3 / 20
+"""Part of `SILENCE` that passes between the look that finds a run silent and the one that ends it: two of the sensor's
+ticks, which are not quite regular."""
 
 # A run that waits in the queue is not silent but patient.
 _WATCHED = [

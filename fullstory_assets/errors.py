@@ -162,7 +162,8 @@ class LandedFileError(FullStoryAssetsError):
 
     retryable = True
     remedy = (
-        "Materialize raw_events of this window again: a new export replaces the file. Loaded rows stay as they are."
+        "The next try makes a new export, which replaces the file; to try now, materialize the window, all three assets. "
+        "Loaded rows stay as they are."
     )
 
     def __init__(self, message: str, *, offset: int) -> None:
