@@ -162,7 +162,7 @@ class LandedFileError(FullStoryAssetsError):
 
     retryable = True
     remedy = (
-        "The next try makes a new export, which replaces the file; to try now, materialize the window, all three assets. "
+        "The next try makes a new export, which replaces the file; to try now, materialize the window's three assets. "
         "Loaded rows stay as they are."
     )
 

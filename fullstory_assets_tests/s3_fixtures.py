@@ -1,7 +1,7 @@
 """What the tests of S3 share; a module takes it by `pytest_plugins`."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,10 +9,7 @@ from uuid import uuid4
 import pytest
 
 from fullstory_assets.storage.s3 import S3Storage
-from fullstory_assets_tests.contracts.storage import KEY
-from fullstory_assets_tests.s3_server import Proxy, proxy, s3_client, s3_server
-
-PREFIX = "fullstory/events"
+from fullstory_assets_tests.s3_server import PREFIX, Proxy, proxy, s3_client, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -73,16 +70,3 @@ def source(tmp_path: Path) -> Path:
     file = tmp_path / "source"
     file.write_bytes(b"it")
     return file
-
-
-def verbs(storage: S3Storage, source: Path) -> dict[str, Callable[[], object]]:
-    """Return every verb of the storage, ready to be called."""
-    return {
-        "write_file": lambda: storage.write_file(KEY, source),
-        "write_bytes": lambda: storage.write_bytes(KEY, b"it"),
-        "read_bytes": lambda: storage.read_bytes(KEY),
-        "fetch": lambda: storage.fetch(KEY).__enter__(),
-        "size": lambda: storage.size(KEY),
-        "delete": lambda: storage.delete(KEY),
-        "keys": lambda: list(storage.keys()),
-    }

@@ -147,6 +147,22 @@ WRONG = {
         f"{ACME}    headers:\n      'X\\n': a",
         "5: organizations[0] (acme).headers.'X\\\\n': is not the name of a header: letters, digits and `-`",
     ),
+    "a bucket with its scheme": (
+        f"{ACME}storage:\n  kind: s3\n  bucket: s3://acme/events",
+        "6: storage.bucket: 's3://acme/events' is not allowed: the name alone, without `s3://`",
+    ),
+    "a prefix that leads out": (
+        f"{ACME}storage:\n  kind: gcs\n  bucket: acme\n  prefix: ../events",
+        "7: storage.prefix: must be names with `/` between them",
+    ),
+    "an endpoint with a password": (
+        f"{ACME}storage:\n  kind: s3\n  bucket: acme\n  endpoint_url: https://u:hunter2@minio:9000",
+        "7: storage.endpoint_url: must be `https://` and the server's name",
+    ),
+    "a region that is none": (
+        f"{ACME}storage:\n  kind: s3\n  bucket: acme\n  region: Frankfurt",
+        "7: storage.region: 'Frankfurt' is not allowed: a region of AWS",
+    ),
     "an address with a password as host": (
         f"{ACME}warehouse:\n  kind: postgres\n  host: postgresql://u:hunter2@h/d\n  database: d\n  user: u",
         "6: warehouse.host: must be the server's name or address alone",
@@ -164,7 +180,10 @@ WRONG = {
         "4: warehouse.user: is missing",
     ),
     "unknown kind": (f"{ACME}warehouse:\n  kind: duckbd", "5: warehouse.kind: unknown kind; did you mean duckdb?"),
-    "unknown kind, nothing near": (f"{ACME}storage:\n  kind: s3", "5: storage.kind: unknown kind; known here: local"),
+    "unknown kind, nothing near": (
+        f"{ACME}storage:\n  kind: tape",
+        "5: storage.kind: unknown kind; known here: local, s3, gcs",
+    ),
     "no kind": (f"{ACME}storage:\n  path: x", "4: storage.kind: is missing; known here: local"),
     "kind without a value": (f"{ACME}storage:\n  kind:", "5: storage.kind: unknown kind; known here: local"),
     "storage as text": (f"{ACME}storage: local", "4: storage: must be `name: value` pairs, beginning with `kind:`"),

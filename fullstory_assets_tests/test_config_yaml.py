@@ -1,8 +1,11 @@
 """`fullstory.yaml` as YAML: what is none, and what of YAML may be used."""
 
+import re
+
 import pytest
 
 from fullstory_assets_tests.config_text import ACME, complaints, load
+from fullstory_assets_tests.test_docs import ROOT
 
 NOT_YAML = {
     "empty": ("", "fullstory.yaml: is empty; `organizations` is needed at least"),
@@ -91,3 +94,12 @@ def test_a_merged_mistake_is_told_where_it_stands(tmp_path):
 )
 def test_files_of_windows_editors(tmp_path, content):
     assert load(tmp_path, content).organizations[0].name == "acme"
+
+
+@pytest.mark.parametrize("page", ["storage.md", "warehouses.md"])
+def test_what_the_pages_show_is_a_configuration(tmp_path, page):
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+
+    assert len(blocks) > 1
+    for block in blocks:
+        load(tmp_path, f"{ACME}{block}")

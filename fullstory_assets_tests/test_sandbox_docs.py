@@ -60,7 +60,8 @@ def test_every_fault_shown_can_be_asked_for(text):
 
 
 def test_the_commands_shown_are_taken():
-    lines = [line for line in "".join(blocks("sh")).splitlines() if line.startswith(".venv/bin/fullstory-assets sandbox")]
+    begin = ".venv/bin/fullstory-assets sandbox"
+    lines = [line for line in "".join(blocks("sh")).splitlines() if line.startswith(begin)]
     contexts = [command.make_context("sandbox", shlex.split(line)[2:]) for line in lines]
     assert [context.params["port"] for context in contexts] == [8585, 8585]
 

@@ -6,8 +6,11 @@ from contextlib import closing
 import pytest
 import yaml
 
+from fullstory_assets_tests.gcs_server import gcs_server
 from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
+
+pytest_plugins = ["fullstory_assets_tests.s3_fixtures"]
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +24,33 @@ def choose(project, **sections) -> None:
     """Add sections to the project's `fullstory.yaml`."""
     path = project.folder / "fullstory.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **sections}))
+
+
+def test_windows_land_in_s3(project, s3_port, s3, bucket, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    address = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{s3_port}"}
+    choose(project, storage={"kind": "s3", "bucket": bucket, "prefix": "fullstory/events", **address})
+    windows = project.windows(0, 1, 2)
+    for _ in range(2):
+        assert project.run(windows).success
+    assert project.rows() == truth(windows)
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert sum(key.endswith(".parquet") for key in keys) == len(windows)
+    assert all(key.startswith("fullstory/events/acme/") for key in keys)
+
+
+def test_windows_land_in_gcs(project, monkeypatch):
+    with gcs_server() as server:
+        server.objects.make_bucket("fullstory")
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+        monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+        choose(project, storage={"kind": "gcs", "bucket": "fullstory", "prefix": "events"})
+        windows = project.windows(0, 1, 2)
+        for _ in range(2):
+            assert project.run(windows).success
+    assert project.rows() == truth(windows)
 
 
 def test_windows_are_loaded_into_postgresql_and_again(project, postgres, monkeypatch):

@@ -11,7 +11,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from fullstory_assets.config.values import DatabaseName, HostName, LocalPath, Port, Section, SqlName, VariableName
+from fullstory_assets.config.addresses import (
+    AwsRegion,
+    BucketPrefix,
+    DatabaseName,
+    EndpointUrl,
+    GCSBucket,
+    HostName,
+    Port,
+    S3Bucket,
+)
+from fullstory_assets.config.values import LocalPath, Section, SqlName, VariableName
 
 _DUCKDB_OWN = ("information_schema", "pg_catalog", "system", "temp")
 
@@ -25,6 +35,28 @@ class LocalStorageSettings(Section):
         validate_default=True,
         description="Folder for landed and staged files. A relative path starts at the configuration file's folder.",
     )
+
+
+class S3StorageSettings(Section):
+    """Objects in a bucket of Amazon S3, or of a service that speaks its language."""
+
+    kind: Literal["s3"] = Field(default="s3", description="A bucket of Amazon S3.")
+    bucket: S3Bucket = Field(description="Name of the bucket, which exists.")
+    prefix: BucketPrefix = Field(default="", description="Begins the names of all objects, as a folder would.")
+    region: AwsRegion | None = Field(
+        default=None, description="The bucket's region. Unset: that of the environment or of the profile."
+    )
+    endpoint_url: EndpointUrl | None = Field(
+        default=None, description="Address of another service that speaks S3, such as MinIO. Unset: AWS."
+    )
+
+
+class GCSStorageSettings(Section):
+    """Objects in a bucket of Google Cloud Storage."""
+
+    kind: Literal["gcs"] = Field(default="gcs", description="A bucket of Google Cloud Storage.")
+    bucket: GCSBucket = Field(description="Name of the bucket, which exists.")
+    prefix: BucketPrefix = Field(default="", description="Begins the names of all objects, as a folder would.")
 
 
 class DuckDBSettings(Section):
@@ -74,7 +106,7 @@ class PostgresSettings(Section):
     )
 
 
-StorageSettings = Annotated[LocalStorageSettings, Field(discriminator="kind")]
+StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
 WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings, Field(discriminator="kind")]

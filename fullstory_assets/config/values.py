@@ -126,27 +126,8 @@ def _export_count(value: object) -> int:
     return int(text)
 
 
-def _port(value: object) -> int:
-    text = str(value)
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) < 2**16:
-        raise ValueError(f"{shown(value)} is not a port: a number from 1 to 65535")
-    return int(text)
-
-
-def _host(value: str) -> str:
-    # Not repeated: an address copied as a whole may hold the password.
-    if not re.fullmatch(r"/[!-~]+|[A-Za-z0-9_.-]{1,253}|[0-9a-fA-F:]{2,39}", value):
-        raise ValueError("must be the server's name or address alone, without `postgresql://`, user, password and port")
-    return value
-
-
-def _database_name(value: str) -> str:
-    if not re.fullmatch(r"[\w.@$-]{1,63}", value):
-        raise ValueError("must be the name alone: letters, digits and `_ . @ $ -`, at most 63")
-    return value
-
-
-def _matching(pattern: str, rule: str) -> AfterValidator:
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """Return the check that a text is as `pattern`; `rule` tells what is allowed, behind the text itself."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -237,28 +218,19 @@ ExportCount = Annotated[int, BeforeValidator(_export_count)]
 
 OrganizationName = Annotated[
     str,
-    _matching(
+    matching(
         r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", "letters, digits, `_` and `-`, beginning with a letter or digit; at most 63"
     ),
 ]
 """Safe in a path and, with `-` turned into `_`, in Dagster's names."""
 
 SqlName = Annotated[
-    str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,62}", "letters, digits and `_`, not beginning with a digit; at most 63")
+    str, matching(r"[A-Za-z_][A-Za-z0-9_]{0,62}", "letters, digits and `_`, not beginning with a digit; at most 63")
 ]
 """Name of a table or schema that is safe between quotes in any warehouse."""
 
-HostName = Annotated[str, AfterValidator(_host)]
-"""Where a database server is: a name, an address, or the folder of its socket."""
-
-DatabaseName = Annotated[str, AfterValidator(_database_name)]
-"""Name of a database, or of a user in one."""
-
-Port = Annotated[int, BeforeValidator(_port)]
-"""Number of a TCP port."""
-
 SegmentId = Annotated[
-    str, _matching(r"[!-.0-~]{1,200}", "the id alone: the last part of the segment's address in FullStory")
+    str, matching(r"[!-.0-~]{1,200}", "the id alone: the last part of the segment's address in FullStory")
 ]
 """Id of a segment."""
 

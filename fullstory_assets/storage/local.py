@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -19,12 +18,12 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from fullstory_assets.errors import StorageError
+from fullstory_assets.storage.keys import require_key
 
 _PARTIAL = ".partial-"
 """Begins the name of a file that is being written, or that a dead writer left."""
 
 _COPY_BYTES = 1 << 20
-_DRIVE = re.compile(r"[A-Za-z]:")
 
 _REMEDIES = {
     errno.ENOSPC: "Make room on the disk, then run it again.",
@@ -139,9 +138,8 @@ class LocalStorage:
         return str(self._path(key))
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        unsafe = any(part in {"", ".", ".."} or part.startswith(_PARTIAL) for part in parts)
-        if unsafe or "\\" in key or "\0" in key or _DRIVE.match(key):
+        parts = require_key(key).split("/")
+        if any(part.startswith(_PARTIAL) for part in parts):
             raise ValueError(f"not a key: {key!r}")
         return self.root.absolute().joinpath(*parts)
 
