@@ -9,11 +9,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from fullstory_assets import sensors
 from fullstory_assets.sandbox.app import SandboxApp
 from fullstory_assets.sandbox.events import ShopEvents
 from fullstory_assets.sandbox.server import SandboxServer
 from fullstory_assets_tests.project import EVENTS_PER_HOUR, Project
-from fullstory_assets_tests.sensor_world import hours_ago
+from fullstory_assets_tests.sensor_world import Hour, hours_ago
 
 # A busy machine is slow at times; how long an example takes says nothing here.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -53,6 +54,13 @@ def new_project(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Project
 @pytest.fixture
 def project(new_project: Callable[..., Project]) -> Project:
     return new_project()
+
+
+@pytest.fixture(autouse=True)
+def one_hour(monkeypatch):
+    """Let the sensor stay in the hour in which the test began."""
+    Hour.begin()
+    monkeypatch.setattr(sensors, "_utc_now", Hour.now)
 
 
 @pytest.fixture

@@ -1,24 +1,31 @@
 """The daemon's part, for the tests of the sensor: a tick, what it asks for, and the runs that come of it."""
 
 from datetime import datetime, timedelta, timezone
-from unittest import mock
 
 import dagster as dg
 
-from fullstory_assets import sensors
 from fullstory_assets.catch_up import Memory
 from fullstory_assets_tests.project import QUIET
 
-NOW = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
+class Hour:
+    """The hour in which a test began, in which it stays: the next one would have one window more."""
 
-def now_within_the_hour() -> datetime:
-    """Return the time, but stay within the hour of `NOW`: the next one would have one window more."""
-    return min(datetime.now(timezone.utc), NOW + timedelta(minutes=59))
+    start = datetime.now(timezone.utc)
+
+    @classmethod
+    def begin(cls) -> None:
+        """Take the present hour."""
+        cls.start = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+
+    @classmethod
+    def now(cls) -> datetime:
+        """Return the time, but none of the next hour."""
+        return min(datetime.now(timezone.utc), cls.start + timedelta(hours=1, microseconds=-1))
 
 
 def hours_ago(hours: int) -> datetime:
-    return NOW - timedelta(hours=hours)
+    return Hour.start - timedelta(hours=hours)
 
 
 class Ticks:
@@ -42,8 +49,7 @@ class Ticks:
             cursor=self.cursor,
             last_sensor_start_time=self.started,
         )
-        with mock.patch.object(sensors, "_utc_now", now_within_the_hour):
-            result = sensor(context)
+        result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
         return result

@@ -41,7 +41,7 @@ def test_it_serves_until_it_is_told_to_stop(number):
         assert httpx.get(f"{url}/segments/v1", headers=headers).status_code == 403
     finally:
         process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -52,7 +52,7 @@ def test_it_replays_files(tmp_path):
     paths[1].write_bytes(gzip.compress(json.dumps(record).encode()))
     process, _, line = start("--port", "0", "--replay", *map(str, paths))
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert "2 records from 2026-01-02 12:30Z to 2026-01-02 12:30Z" in line
 
 

@@ -13,7 +13,7 @@ from fullstory_assets.partition_status import read_backfills
 from fullstory_assets.sensors import ORGANIZATION_TAG
 from fullstory_assets.windows import WindowGrid
 from fullstory_assets_tests.project import truth
-from fullstory_assets_tests.sensor_world import NOW, Ticks, hours_ago, windows_of
+from fullstory_assets_tests.sensor_world import Hour, Ticks, hours_ago, windows_of
 
 CREATED = "POST /segments/v1/exports"
 
@@ -180,18 +180,18 @@ def test_an_organization_with_nothing_to_do_rests_until_there_may_be_something(r
 )
 def test_a_rest_ends(recent, minutes, rests):
     kept, organization = sensors.Kept(), recent.organization
-    kept.rest(organization, "cursor", NOW)
+    kept.rest(organization, "cursor", Hour.start)
 
-    assert bool(kept.resting(organization, "cursor", NOW + timedelta(minutes=minutes))) == rests
-    assert not kept.resting(organization, "another", NOW)
+    assert bool(kept.resting(organization, "cursor", Hour.start + timedelta(minutes=minutes))) == rests
+    assert not kept.resting(organization, "another", Hour.start)
 
 
 def test_a_rest_ends_with_the_hour(recent):
     kept, organization = sensors.Kept(), recent.organization
-    kept.rest(organization, "cursor", NOW - timedelta(minutes=1))
+    kept.rest(organization, "cursor", Hour.start - timedelta(minutes=1))
 
-    assert kept.resting(organization, "cursor", NOW - timedelta(seconds=1))
-    assert not kept.resting(organization, "cursor", NOW)
+    assert kept.resting(organization, "cursor", Hour.start - timedelta(seconds=1))
+    assert not kept.resting(organization, "cursor", Hour.start)
 
 
 def test_hours_of_another_length_do_not_pass_for_done(new_project, app):

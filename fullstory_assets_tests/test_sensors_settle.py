@@ -8,7 +8,7 @@ from fullstory_assets import settle
 from fullstory_assets.catch_up import Memory, Settling
 from fullstory_assets.window_set import WindowSet
 from fullstory_assets_tests.project import truth
-from fullstory_assets_tests.sensor_world import NOW, Ticks, hours_ago, windows_of
+from fullstory_assets_tests.sensor_world import Hour, Ticks, hours_ago, windows_of
 
 CREATED = "POST /segments/v1/exports"
 
@@ -71,7 +71,7 @@ def test_a_window_that_is_under_way_when_it_is_looked_at_is_looked_at_again(rece
             taken=WindowSet.containing(timedelta(hours=1), taken),
             settle=timedelta(hours=2),
             known=known,
-            now=NOW,
+            now=Hour.start,
         )
 
     first, memory = look(windows[:1], Settling())

@@ -162,7 +162,7 @@ def _require_sum(path: Path, written: bytes) -> None:
 
 
 class StagedFileWriter:
-    """Writes a staged file batch by batch. Memory holds one row group: 16,384 rows, fewer when they are long."""
+    """Writes a staged file batch by batch. Memory holds one row group twice: 16,384 rows, fewer when they are long."""
 
     def __init__(self, parquet: pq.ParquetWriter, summed: _SummedFile) -> None:
         self._parquet = parquet
