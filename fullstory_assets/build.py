@@ -8,25 +8,10 @@ import dagster as dg
 
 from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets
 from fullstory_assets.config import Organization, Settings
-from fullstory_assets.config.targets import (
-    GCSStorageSettings,
-    PostgresSettings,
-    S3StorageSettings,
-    StorageSettings,
-    WarehouseSettings,
-)
 from fullstory_assets.jobs import build_sync_job
-from fullstory_assets.resources import (
-    STORAGE,
-    WAREHOUSE,
-    DuckDBWarehouseResource,
-    FullStoryResource,
-    GCSStorageResource,
-    LocalStorageResource,
-    PostgresWarehouseResource,
-    S3StorageResource,
-    fullstory_key,
-)
+from fullstory_assets.resources import STORAGE, WAREHOUSE, FullStoryResource, fullstory_key
+from fullstory_assets.resources.storages import storage_resource
+from fullstory_assets.resources.warehouses import warehouse_resource
 from fullstory_assets.sensors import Kept, build_catch_up_sensor
 
 
@@ -65,24 +50,8 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
 
 
 def _shared_resources(settings: Settings) -> dict[str, object]:
-    return {
-        STORAGE: _storage(settings.storage),
-        WAREHOUSE: _warehouse(settings.warehouse),
-    }
-
-
-def _storage(chosen: StorageSettings) -> LocalStorageResource | S3StorageResource | GCSStorageResource:
-    if isinstance(chosen, S3StorageSettings):
-        return S3StorageResource(**chosen.model_dump(exclude={"kind"}))
-    if isinstance(chosen, GCSStorageSettings):
-        return GCSStorageResource(**chosen.model_dump(exclude={"kind"}))
-    return LocalStorageResource(path=str(chosen.path))
-
-
-def _warehouse(chosen: WarehouseSettings) -> DuckDBWarehouseResource | PostgresWarehouseResource:
-    if isinstance(chosen, PostgresSettings):
-        return PostgresWarehouseResource(**chosen.model_dump(exclude={"kind", "table"}))
-    return DuckDBWarehouseResource(path=str(chosen.path), db_schema=chosen.db_schema)
+    storage = storage_resource(settings.storage)
+    return {STORAGE: storage, WAREHOUSE: warehouse_resource(settings.warehouse)}
 
 
 def _access(organization: Organization) -> FullStoryResource:

@@ -178,6 +178,12 @@ class StorageError(FullStoryAssetsError):
     remedy = "Check that the storage is reachable, writable and has room, then run it again."
 
 
+class ObjectMissing(StorageError):
+    """There is no such object."""
+
+    remedy = "Run the step that writes it, then this one."
+
+
 class WarehouseError(FullStoryAssetsError):
     """The warehouse refused a statement."""
 

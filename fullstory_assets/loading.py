@@ -92,4 +92,5 @@ class Loader:
                 f"{self.storage.uri(keys.staged)} holds {staged.org} {staged.window}, not {self.org} {window}.",
                 remedy="Materialize staged_events of this window again.",
             )
-        return StagedWindow(org=self.org, window=window, path=path, rows=staged.summary.rows)
+        uri = self.storage.uri(keys.staged)
+        return StagedWindow(org=self.org, window=window, path=path, rows=staged.summary.rows, uri=uri)

@@ -1,4 +1,5 @@
 import pickle
+import re
 import subprocess
 import sys
 import traceback
@@ -15,6 +16,8 @@ from fullstory_assets.schema import EVENTS, ColumnType, TableSchema
 from fullstory_assets.warehouses import postgres
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.postgres import DIALECT, PostgresWarehouse
+from fullstory_assets.warehouses.postgres_errors import refusal
+from fullstory_assets_tests.contracts.database import SHORT
 from fullstory_assets_tests.contracts.staging import events, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.postgres_server import PostgresServer
@@ -211,6 +214,25 @@ def test_a_user_without_rights_is_told_which(database: PostgresDatabase, tmp_pat
     with pytest.raises(WarehouseError, match=r"permission denied .*42501.*Grant the user CREATE"):
         warehouse.replace_windows("events", EVENTS, [stage(tmp_path, events(3))])
     assert database.query("SELECT count(*) FROM events") == [(2,)]
+
+
+def test_the_rights_that_the_documentation_grants_are_enough(database: PostgresDatabase, tmp_path: Path):
+    page = (Path(__file__).parents[1] / "docs" / "postgres.md").read_text()
+    (grants,) = re.findall(r"```sql\n(create user .*?)```", page, flags=re.S)
+    name = database.address["dbname"]
+    database.query(grants.replace("analytics", name))
+    owner: dict[str, Any] = database.address | {"user": "fullstory", "password": "..."}
+    warehouse = PostgresWarehouse(lambda: psycopg2.connect(**owner), "test", schema="fullstory")
+    for schema in (SHORT, EVENTS):
+        warehouse.ensure_table("events", schema)
+    assert warehouse.replace_windows("events", EVENTS, [stage(tmp_path, events(2))]) == [2]
+    assert warehouse.replace_windows("events", EVENTS, [stage(tmp_path, events(1))]) == [1]
+
+
+def test_a_fault_of_the_statement_is_no_lost_connection():
+    error = refusal("db/x", psycopg2.ProgrammingError("can't adapt type 'X'"))
+    assert not isinstance(error, WarehouseUnreachable)
+    assert "db/x refused: can't adapt type 'X' (ProgrammingError)" in str(error)
 
 
 def test_import_brings_no_driver():

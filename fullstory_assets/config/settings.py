@@ -218,8 +218,10 @@ class Settings(Section):
 
     @field_validator("warehouse")
     @classmethod
-    def _paths_differ(cls, warehouse: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:
+    def _fits_the_storage(cls, warehouse: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:
         storage = info.data.get("storage")
+        if storage and warehouse.reads_from not in (None, storage.kind):
+            raise ValueError(f"{warehouse.kind} loads files from {warehouse.reads_from}; set `kind` of storage to that")
         folder = storage.path if isinstance(storage, LocalStorageSettings) else None
         if folder and isinstance(warehouse, DuckDBSettings) and warehouse.path in (folder, *folder.parents):
             raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")

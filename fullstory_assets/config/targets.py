@@ -7,7 +7,7 @@ Each kind is a class, told apart by its `kind`; a new one is a class here and it
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -59,7 +59,12 @@ class GCSStorageSettings(Section):
     prefix: BucketPrefix = Field(default="", description="Begins the names of all objects, as a folder would.")
 
 
-class DuckDBSettings(Section):
+class _Warehouse(Section):
+    reads_from: ClassVar[str | None] = None
+    """Kind of the only storage whose files the warehouse can load; `None` when any will do."""
+
+
+class DuckDBSettings(_Warehouse):
     """A DuckDB database file."""
 
     kind: Literal["duckdb"] = Field(default="duckdb", description="A DuckDB database file on this machine.")
@@ -84,10 +89,10 @@ class DuckDBSettings(Section):
         return db_schema
 
 
-class PostgresSettings(Section):
+class PostgresSettings(_Warehouse):
     """A database of a PostgreSQL server."""
 
-    kind: Literal["postgres"] = Field(default="postgres", description="A database of a PostgreSQL server, 13 or newer.")
+    kind: Literal["postgres"] = Field(default="postgres", description="A database of a PostgreSQL server.")
     host: HostName = Field(description="Address of the server.")
     port: Port = Field(default=5432, description="Its port.")
     database: DatabaseName = Field(description="Name of the database.")

@@ -19,9 +19,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import ObjectMissing, StorageError
 from fullstory_assets.storage.gcs_refusals import is_missing_object, refusals
-from fullstory_assets.storage.keys import is_key, require_key
+from fullstory_assets.storage.keys import is_key, require_key, root_of
 from fullstory_assets.storage.work_folder import work_folder
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ class GCSStorage:
     retry: Retry = field(default_factory=five_minutes)
 
     def __post_init__(self) -> None:
-        if self._root:
-            require_key(self._root.rstrip("/"))
+        root_of(self.prefix)
 
     @classmethod
     def connect(cls, get_client: Callable[[], Client], *, bucket: str, prefix: str = "") -> GCSStorage:
@@ -126,9 +125,7 @@ class GCSStorage:
             with refusals("read", self.uri(key), bucket=self.bucket), path.open("w+b") as file:
                 found = self._download(key, file)
             if not found:
-                raise StorageError(
-                    f"{self.uri(key)} is not there.", remedy="Run the step that writes it, then this one."
-                )
+                raise ObjectMissing(f"{self.uri(key)} is not there.")
             yield path
 
     def size(self, key: str) -> int | None:
@@ -175,8 +172,7 @@ class GCSStorage:
 
     @property
     def _root(self) -> str:
-        prefix = self.prefix.strip("/")
-        return f"{prefix}/" if prefix else ""
+        return root_of(self.prefix)
 
     def _blob(self, key: str) -> Blob:
         return self.client.bucket(self.bucket).blob(self._root + require_key(key))

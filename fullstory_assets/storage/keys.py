@@ -25,3 +25,13 @@ def require_key(key: str) -> str:
     if not is_key(key):
         raise ValueError(f"not a key: {key!r}")
     return key
+
+
+def root_of(prefix: str) -> str:
+    """Return what begins the names of a bucket's objects: the prefix and one slash, nothing for none.
+
+    Raises:
+        ValueError: The prefix, without the slashes around it, is no path.
+    """
+    inner = prefix.strip("/")
+    return f"{require_key(inner)}/" if inner else ""

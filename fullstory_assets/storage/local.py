@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import ObjectMissing, StorageError
 from fullstory_assets.storage.keys import require_key
 
 _PARTIAL = ".partial-"
@@ -91,7 +91,7 @@ class LocalStorage:
             ValueError: The key would lead out of the folder.
         """
         if self.size(key) is None:
-            raise StorageError(f"{self.uri(key)} is not there.", remedy="Run the step that writes it, then this one.")
+            raise ObjectMissing(f"{self.uri(key)} is not there.")
         yield self._path(key)
 
     def size(self, key: str) -> int | None:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import ObjectMissing
 from fullstory_assets.extras import load_extra
-from fullstory_assets.storage.keys import is_key, require_key
+from fullstory_assets.storage.keys import is_key, require_key, root_of
 from fullstory_assets.storage.s3_refusals import refusals
 from fullstory_assets.storage.work_folder import work_folder
 
@@ -90,8 +90,7 @@ class S3Storage:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        if self._start:
-            require_key(self._start[:-1])
+        root_of(self.prefix)
 
     def write_file(self, key: str, path: Path) -> None:
         """Copy the local file at `path` to `key`, replacing what is there; a reader sees the old or the new, whole.
@@ -140,9 +139,7 @@ class S3Storage:
             with self._refusals("read", key, "s3:GetObject"), path.open("wb") as file:
                 found = self._read(key, file)
             if not found:
-                raise StorageError(
-                    f"{self.uri(key)} is not there.", remedy="Run the step that writes it, then this one."
-                )
+                raise ObjectMissing(f"{self.uri(key)} is not there.")
             yield path
 
     def size(self, key: str) -> int | None:
@@ -187,10 +184,10 @@ class S3Storage:
         Raises:
             StorageError: S3 refused.
         """
-        with refusals(f"list s3://{self.bucket}/{self._start}{prefix}", grants=f"s3:ListBucket on {self._arn}"):
+        with refusals(f"list s3://{self.bucket}/{self._root}{prefix}", grants=f"s3:ListBucket on {self._arn}"):
             pages = self.client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=self._start + prefix):
-                keys = (found["Key"][len(self._start) :] for found in page.get("Contents", ()))
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self._root + prefix):
+                keys = (found["Key"][len(self._root) :] for found in page.get("Contents", ()))
                 yield from filter(is_key, keys)
 
     def uri(self, key: str) -> str:
@@ -198,19 +195,18 @@ class S3Storage:
         return f"s3://{self.bucket}/{self._name(key)}"
 
     @property
-    def _start(self) -> str:
-        prefix = self.prefix.strip("/")
-        return f"{prefix}/" if prefix else ""
+    def _root(self) -> str:
+        return root_of(self.prefix)
 
     @property
     def _arn(self) -> str:
         return f"arn:{self.client.meta.partition}:s3:::{self.bucket}"
 
     def _name(self, key: str) -> str:
-        return self._start + require_key(key)
+        return self._root + require_key(key)
 
     def _refusals(self, verb: str, key: str, actions: str) -> AbstractContextManager[None]:
-        grants = f"{actions} on {self._arn}/{self._start}*"
+        grants = f"{actions} on {self._arn}/{self._root}*"
         if "s3:GetObject" in actions:
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions".
             grants += f", and s3:ListBucket on {self._arn}, without which S3 denies what is not there"

@@ -25,12 +25,14 @@ class StagedWindow:
         window: Every row's `EventStart` lies in it.
         path: Local Parquet file.
         rows: Rows in that file.
+        uri: Where the storage keeps the same file, for engines that fetch it themselves.
     """
 
     org: str
     window: ExportWindow
     path: Path
     rows: int
+    uri: str = ""
 
 
 class Warehouse(Protocol):

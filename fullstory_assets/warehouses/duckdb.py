@@ -10,7 +10,7 @@ import glob
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from fullstory_assets.errors import RowsMismatch, SchemaConflict, WarehouseLocked
+from fullstory_assets.errors import WarehouseLocked
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.duckdb_file import opened
 from fullstory_assets.warehouses.sql import (
+    INT64_DIGITS,
     MOMENT_COLUMN,
     ORG_COLUMN,
     Dialect,
@@ -35,7 +36,9 @@ from fullstory_assets.warehouses.sql import (
     insert_rows,
     match_columns,
     require_disjoint,
+    require_loaded_rows,
     require_types,
+    table_columns,
     window_condition,
     window_values,
 )
@@ -64,13 +67,12 @@ _ALSO_HOLDS: dict[ColumnType, set[str]] = {
     "timestamp": {"TIMESTAMP", "VARCHAR"},
     "json": {"VARCHAR"},
 }
-_INT64_DIGITS = 19
 
 _STAGED = "read_parquet(?, hive_partitioning = false)"
 
 
 def _holds(engine_type: str, column_type: ColumnType) -> bool:
-    if column_type == "int64" and (digits_before_point(engine_type) or 0) >= _INT64_DIGITS:
+    if column_type == "int64" and (digits_before_point(engine_type) or 0) >= INT64_DIGITS:
         return True
     return engine_type == TYPES[column_type] or engine_type in _ALSO_HOLDS[column_type]
 
@@ -149,8 +151,10 @@ class DuckDBWarehouse:
         matching = self._match(connection, table, schema)
         files_by_insert: dict[str, list[str]] = defaultdict(list)
         for staged in windows:
-            columns = _insert_columns(table, matching, staged_columns(staged.path, schema))
-            files_by_insert[insert_rows(target, columns, _STAGED)].append(_pattern(staged.path))
+            columns = table_columns(table, matching, staged_columns(staged.path, schema))
+            # DuckDB casts to wider types by itself.
+            quoted = {DIALECT.quoted(name): DIALECT.quoted(in_file) for name, in_file in columns.items()}
+            files_by_insert[insert_rows(target, quoted, _STAGED)].append(_pattern(staged.path))
         condition = _condition(matching)
         connection.begin()
         for staged in windows:
@@ -158,7 +162,10 @@ class DuckDBWarehouse:
             connection.execute(delete_rows(target, condition), window_values(staged))
         for insert, files in files_by_insert.items():
             connection.execute(insert, [files])
-        counts = [_require_loaded_rows(connection, target, condition, staged) for staged in windows]
+        count = count_rows(target, condition)
+        counts = [
+            require_loaded_rows(table, staged, _count(connection, count, *window_values(staged))) for staged in windows
+        ]
         connection.commit()
         return counts
 
@@ -203,18 +210,6 @@ def _pattern(path: Path) -> str:
     return glob.escape(str(path.absolute()))
 
 
-def _insert_columns(table: str, matching: Matching, staged: Mapping[str, str]) -> dict[str, str]:
-    """Return the staged file's column by the table's, both quoted; DuckDB casts to wider types by itself.
-
-    Raises:
-        SchemaConflict: The table lacks a staged column.
-    """
-    lacking = [name for name in staged if name not in matching.found]
-    if lacking:
-        raise SchemaConflict(f"Table {table} lacks columns that were staged: {', '.join(lacking)}.")
-    return {DIALECT.quoted(matching.found[name].name): DIALECT.quoted(in_file) for name, in_file in staged.items()}
-
-
 def _condition(matching: Matching) -> str:
     """Return the window's condition on the table. DuckDB skips blocks of rows only where the column stands bare."""
     org, moment = matching.found[ORG_COLUMN], matching.found[MOMENT_COLUMN]
@@ -232,15 +227,6 @@ def _require_staged_rows(connection: DuckDBPyConnection, staged: StagedWindow) -
     fitting = _count(connection, count_rows(_STAGED, inside), path, *window_values(staged))
     if not staged.rows == total == fitting:
         raise rows_mismatch(staged, total=total, fitting=fitting)
-
-
-def _require_loaded_rows(connection: DuckDBPyConnection, target: str, condition: str, staged: StagedWindow) -> int:
-    found = _count(connection, count_rows(target, condition), *window_values(staged))
-    if found != staged.rows:
-        raise RowsMismatch(
-            f"{staged.org} {staged.window}: {staged.rows} rows were expected in {target} after the load, found {found}."
-        )
-    return found
 
 
 def _count(connection: DuckDBPyConnection, query: str, *values: object) -> int:

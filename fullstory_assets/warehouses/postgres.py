@@ -11,11 +11,11 @@ from dataclasses import KW_ONLY, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from fullstory_assets.errors import RowsMismatch, SchemaConflict
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.postgres_errors import refusal
 from fullstory_assets.warehouses.sql import (
+    INT64_DIGITS,
     MOMENT_COLUMN,
     ORG_COLUMN,
     Dialect,
@@ -27,7 +27,9 @@ from fullstory_assets.warehouses.sql import (
     digits_before_point,
     match_columns,
     require_disjoint,
+    require_loaded_rows,
     require_types,
+    table_columns,
     window_condition,
     window_values,
 )
@@ -48,7 +50,6 @@ TYPES: dict[ColumnType, str] = {
 the character NUL."""
 
 _UNBOUNDED_TEXT = {"text", "character varying"}
-_INT64_DIGITS = 19
 _ROWS_AT_ONCE = 8192
 _PATIENCE_SECONDS = 600
 
@@ -57,7 +58,7 @@ def _holds(engine_type: str, column_type: ColumnType) -> bool:
     if engine_type in _UNBOUNDED_TEXT or engine_type == TYPES[column_type]:
         return True
     if column_type == "int64":
-        return engine_type == "numeric" or (digits_before_point(engine_type) or 0) >= _INT64_DIGITS
+        return engine_type == "numeric" or (digits_before_point(engine_type) or 0) >= INT64_DIGITS
     return column_type == "timestamp" and engine_type == "timestamp without time zone"
 
 
@@ -108,11 +109,7 @@ class PostgresWarehouse:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{self.schema}.{table}"])
             matching = self._match(cursor, table, schema)
             if matching is None:
-                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {DIALECT.quoted(self.schema)}")
-                cursor.execute(create_table(DIALECT, self._target(table), schema))
-                # A window is found by it when it is replaced.
-                window = ", ".join(map(DIALECT.quoted, (ORG_COLUMN, MOMENT_COLUMN)))
-                cursor.execute(f"CREATE INDEX ON {self._target(table)} ({window})")
+                self._create(cursor, table, schema)
                 return []
             for column in matching.missing:
                 cursor.execute(add_column(DIALECT, self._target(table), column))
@@ -140,11 +137,23 @@ class PostgresWarehouse:
             matching = self._match(cursor, table, schema) or Matching({}, ())
             condition = _condition(matching)
             for staged in windows:
-                columns = _table_columns(table, matching, staged_columns(staged.path, schema))
+                columns = table_columns(table, matching, staged_columns(staged.path, schema))
                 require_staged_rows(staged, schema)
                 cursor.execute(delete_rows(self._target(table), condition), window_values(staged))
                 self._copy(cursor, table, columns, staged)
-            return [self._require_loaded_rows(cursor, table, condition, staged) for staged in windows]
+            return [
+                require_loaded_rows(table, staged, self._count(cursor, table, condition, staged)) for staged in windows
+            ]
+
+    def _create(self, cursor: cursor, table: str, schema: TableSchema) -> None:
+        cursor.execute("SELECT to_regnamespace(%s) IS NULL", [DIALECT.quoted(self.schema)])
+        if cursor.fetchall() == [(True,)]:
+            # Even with `IF NOT EXISTS`, PostgreSQL wants CREATE on the database first.
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {DIALECT.quoted(self.schema)}")
+        cursor.execute(create_table(DIALECT, self._target(table), schema))
+        # A window is found by it when it is replaced.
+        window = ", ".join(map(DIALECT.quoted, (ORG_COLUMN, MOMENT_COLUMN)))
+        cursor.execute(f"CREATE INDEX ON {self._target(table)} ({window})")
 
     def _copy(self, cursor: cursor, table: str, columns: Mapping[str, str], staged: StagedWindow) -> None:
         """Insert a staged file's rows; `columns` are the file's by the table's."""
@@ -153,14 +162,9 @@ class PostgresWarehouse:
         for csv in _csv(staged, [*columns.values()]):
             cursor.copy_expert(copy, csv)
 
-    def _require_loaded_rows(self, cursor: cursor, table: str, condition: str, staged: StagedWindow) -> int:
+    def _count(self, cursor: cursor, table: str, condition: str, staged: StagedWindow) -> int:
         cursor.execute(count_rows(self._target(table), condition), window_values(staged))
         ((found,),) = cursor.fetchall()
-        if found != staged.rows:
-            raise RowsMismatch(
-                f"{staged.org} {staged.window}: {staged.rows} rows were expected in {table} after the load, found "
-                f"{found}."
-            )
         return found
 
     def _match(self, cursor: cursor, table: str, schema: TableSchema) -> Matching | None:
@@ -195,18 +199,6 @@ class PostgresWarehouse:
         except psycopg2.Error as error:
             # Not as a cause: PostgreSQL's text may hold a value of a row, which no log should show.
             raise refusal(self.name, error) from None
-
-
-def _table_columns(table: str, matching: Matching, staged: Mapping[str, str]) -> dict[str, str]:
-    """Return the staged file's column by the table's.
-
-    Raises:
-        SchemaConflict: The table lacks a staged column.
-    """
-    lacking = [name for name in staged if name not in matching.found]
-    if lacking:
-        raise SchemaConflict(f"Table {table} lacks columns that were staged: {', '.join(lacking)}.")
-    return {matching.found[name].name: in_file for name, in_file in staged.items()}
 
 
 def _condition(matching: Matching) -> str:

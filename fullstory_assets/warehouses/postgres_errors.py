@@ -36,16 +36,21 @@ def refusal(name: str, error: Error) -> WarehouseError:
         name: What messages call the database.
         error: What psycopg2 raised.
     """
+    from psycopg2 import InterfaceError, OperationalError
+
     code = error.pgcode or ""
     words = (error.diag.message_primary or str(error)).strip().split("\n")[0].rstrip(".")
     if code.startswith(_DATA):
         words = re.sub(r"\".*\"|'.*'", "(a value)", words)
     if code in _LOCKED:
         return WarehouseLocked(f"PostgreSQL at {name} was busy: {words}.", remedy="Nothing was changed. Run it again.")
+    lost = isinstance(error, (OperationalError, InterfaceError)) and not code
     remedy = next((remedy for begin, remedy in _REMEDIES.items() if code.startswith(begin)), "")
-    if not code or code.startswith(_UNREACHABLE):
+    if lost or code.startswith(_UNREACHABLE):
         return WarehouseUnreachable(f"PostgreSQL at {name} did not answer: {words}.", remedy=_not_let_in(words))
-    return WarehouseError(f"PostgreSQL at {name} refused: {words} ({code}).", remedy=remedy or _ANY_REMEDY)
+    return WarehouseError(
+        f"PostgreSQL at {name} refused: {words} ({code or type(error).__name__}).", remedy=remedy or _ANY_REMEDY
+    )
 
 
 def _not_let_in(words: str) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from fullstory_assets.errors import SchemaConflict
+from fullstory_assets.errors import RowsMismatch, SchemaConflict
 from fullstory_assets.schema import Column, ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 
@@ -22,6 +22,9 @@ ORG_COLUMN = "OrgId"
 
 MOMENT_COLUMN = "EventStart"
 """Column that says which window a row belongs to."""
+
+INT64_DIGITS = 19
+"""Digits before its point that a decimal column needs to hold every 64-bit integer."""
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((?P<digits>\d+)(?:,\s*(?P<scale>\d+))?\)", re.IGNORECASE)
 
@@ -112,6 +115,36 @@ def require_types(dialect: Dialect, table: str, schema: TableSchema, matching: M
     ]
     if conflicts:
         raise SchemaConflict(f"Table {table} has columns that cannot hold the data: {'; '.join(conflicts)}.")
+
+
+def table_columns(table: str, matching: Matching, staged: Mapping[str, str]) -> dict[str, str]:
+    """Return the staged file's column by the table's, neither of them quoted.
+
+    Args:
+        table: Name for the error's text.
+        matching: Of the table's columns with the schema's.
+        staged: The file's column by the declared one, from `staged_columns`.
+
+    Raises:
+        SchemaConflict: The table lacks a staged column.
+    """
+    lacking = [name for name in staged if name not in matching.found]
+    if lacking:
+        raise SchemaConflict(f"Table {table} lacks columns that were staged: {', '.join(lacking)}.")
+    return {matching.found[name].name: in_file for name, in_file in staged.items()}
+
+
+def require_loaded_rows(table: str, staged: StagedWindow, found: int) -> int:
+    """Return `found`, the rows of the window that the engine counted in `table` after the load.
+
+    Raises:
+        RowsMismatch: They are not as many as were staged.
+    """
+    if found != staged.rows:
+        raise RowsMismatch(
+            f"{staged.org} {staged.window}: {staged.rows} rows were expected in {table} after the load, found {found}."
+        )
+    return found
 
 
 def require_disjoint(windows: Sequence[StagedWindow]) -> None:
