@@ -19,7 +19,7 @@ import orjson
 from fullstory_assets.schema import FIELDS
 
 WINDOW_START = datetime(2026, 1, 2, 4, tzinfo=timezone.utc)
-"""Start of the hour that every event lies in."""
+"""Start of the hour that events lie in, unless another is given."""
 
 Form = Literal["ndjson", "array"]
 
@@ -47,7 +47,15 @@ _CUSTOM = (
 )
 
 
-def write_export(path: Path, *, size: int, form: Form, custom_share: float = 0.17, seed: int = 1) -> int:
+def write_export(
+    path: Path,
+    *,
+    size: int,
+    form: Form,
+    custom_share: float = 0.17,
+    seed: int = 1,
+    start: datetime = WINDOW_START,
+) -> int:
     """Write an export of about `size` bytes before gzip (level 6) to `path`, and return its number of records.
 
     Args:
@@ -56,26 +64,29 @@ def write_export(path: Path, *, size: int, form: Form, custom_share: float = 0.1
         form: One JSON object a line, or one array of them.
         custom_share: Share of records with custom variables.
         seed: Another one gives another file.
+        start: Of the hour that every event lies in.
     """
     count = size // _RECORD_BYTES
     begin, between, end = (b"", b"\n", b"\n") if form == "ndjson" else (b"[", b",", b"]")
     with gzip.open(path, "wb", compresslevel=6) as file:
         file.write(begin)
-        for number, record in enumerate(records(count, custom_share=custom_share, seed=seed)):
+        for number, record in enumerate(records(count, custom_share=custom_share, seed=seed, start=start)):
             file.write((between if number else b"") + orjson.dumps(record))
         file.write(end)
     return count
 
 
-def records(count: int, *, custom_share: float = 0.17, seed: int = 1) -> Iterator[dict[str, Any]]:
-    """Yield `count` records in order of time, all within the hour from `WINDOW_START`."""
+def records(
+    count: int, *, custom_share: float = 0.17, seed: int = 1, start: datetime = WINDOW_START
+) -> Iterator[dict[str, Any]]:
+    """Yield `count` records in order of time, all within the hour from `start`."""
     rng = random.Random(seed)  # noqa: S311 - made-up events, no secrets
     visits = [_visit(rng) for _ in range(_VISITS)]
     step = timedelta(hours=1) / max(count, 1)
     for number in range(count):
         kind = rng.choices(_KINDS, _WEIGHTS)[0]
-        start = WINDOW_START + number * step
-        yield _event(rng, rng.choice(visits), kind, start, custom=rng.random() < custom_share)
+        moment = start + number * step
+        yield _event(rng, rng.choice(visits), kind, moment, custom=rng.random() < custom_share)
 
 
 def _visit(rng: random.Random) -> dict[str, Any]:
@@ -106,9 +117,9 @@ def _visit(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def _event(rng: random.Random, visit: dict[str, Any], kind: str, start: datetime, *, custom: bool) -> dict[str, Any]:
+def _event(rng: random.Random, visit: dict[str, Any], kind: str, moment: datetime, *, custom: bool) -> dict[str, Any]:
     record = visit | {
-        "EventStart": _time(start),
+        "EventStart": _time(moment),
         "EventType": kind,
         "EventPageOffset": rng.randrange(10**6),
         "EventSessionOffset": rng.randrange(10**7),

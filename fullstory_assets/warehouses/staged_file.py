@@ -6,12 +6,20 @@ file is loaded. Whether the rows belong to the window is counted by an engine th
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fullstory_assets.errors import RowsMismatch, SchemaConflict, WarehouseError
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, match_columns
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
 
 STAGE_AGAIN = "Nothing was changed. Materialize staged_events of this window again."
 """Remedy for a staged file that cannot be loaded."""
@@ -61,12 +69,29 @@ def require_staged_rows(staged: StagedWindow, schema: TableSchema) -> None:
     import pyarrow.parquet as pq
 
     columns = staged_columns(staged.path, schema)
-    moment, (start, end) = columns[MOMENT_COLUMN], (staged.window.start, staged.window.end)
-    inside = [(columns[ORG_COLUMN], "==", staged.org), (moment, ">=", start), (moment, "<", end)]
-    total = pq.read_metadata(staged.path).num_rows
-    fitting = pq.read_table(staged.path, columns=[moment], filters=inside).num_rows
+    total = fitting = 0
+    with pq.ParquetFile(staged.path) as file:
+        for batch in file.iter_batches(columns=[columns[ORG_COLUMN], columns[MOMENT_COLUMN]]):
+            total += batch.num_rows
+            fitting += _fitting(batch, staged)
     if not staged.rows == total == fitting:
         raise rows_mismatch(staged, total=total, fitting=fitting)
+
+
+def _fitting(batch: RecordBatch, staged: StagedWindow) -> int:
+    """Return how many rows of a batch of organizations and times belong to the window."""
+    import numpy as np
+
+    # By buffers: Arrow's filters and `to_numpy` import pandas on their first use, which takes longer than most loads.
+    orgs, moments = batch.drop_null().columns
+    encoded = orgs.dictionary_encode()
+    ours = np.array([org == staged.org for org in encoded.dictionary.to_pylist()], bool)
+    indices, micros = (
+        np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
+        for array, kind in ((encoded.indices, np.int32), (moments, np.int64))
+    )
+    start, end = ((moment - _EPOCH) // _MICROSECOND for moment in (staged.window.start, staged.window.end))
+    return int((ours[indices] & (micros >= start) & (micros < end)).sum())
 
 
 def rows_mismatch(staged: StagedWindow, *, total: int, fitting: int) -> RowsMismatch:
