@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test coverage bench reliability chaos fuzz lint format docs lock clean
+.PHONY: help setup demo dev test coverage bench reliability contracts chaos fuzz lint format docs lock clean
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -42,6 +42,9 @@ bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (h
 
 reliability: .venv/ready ## Break it in every way, count the rows, into docs/reliability.md
 	$(BIN)/python -m fullstory_assets_tests.reliability --write
+
+contracts: .venv/ready ## Run what every warehouse has to pass, into docs/warehouses.md
+	$(BIN)/python -m fullstory_assets_tests.contracts --write
 
 chaos: .venv/ready ## The same with hundreds of kills, for much longer
 	$(BIN)/python -m fullstory_assets_tests.reliability --long --write

@@ -57,6 +57,15 @@ class WindowCases(Cases):
         load(stage(tmp_path, events(5, label="second"), window=hour(4)))
         assert Counter(database.rows(TABLE, "EventType")) == {("first",): 23, ("second",): 5}
 
+    def test_hour_of_years_ago_is_loaded_like_any(
+        self, database: Database, load: Callable[..., list[int]], tmp_path: Path
+    ):
+        long_ago = hour(-24 * 365 * 6)
+        for number in (4, 2):
+            old = stage(tmp_path, events(number, label="old", window=long_ago), window=long_ago)
+            assert load(old, stage(tmp_path, events(3))) == [number, 3]
+        assert Counter(database.rows(TABLE, "EventType")) == {("old",): 2, ("first",): 3}
+
     def test_many_windows_at_once(self, database: Database, load: Callable[..., list[int]], tmp_path: Path):
         numbers = range(-20, 20)
         for label in ("first", "second"):
