@@ -6,8 +6,9 @@ while definitions are built, and no secret is read.
 
 import dagster as dg
 
-from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets
+from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of
 from fullstory_assets.config import Organization, Settings
+from fullstory_assets.config.targets import NoWarehouseSettings
 from fullstory_assets.jobs import build_sync_job
 from fullstory_assets.resources import STORAGE, WAREHOUSE, FullStoryResource, fullstory_key
 from fullstory_assets.resources.storages import storage_resource
@@ -25,9 +26,11 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
         backfill_policy: How a range of windows is split into runs.
     """
     organizations, kept, shared = settings.organizations, Kept(), _shared_resources(settings)
+    steps = steps_of(settings.warehouse)
     assets = [
         build_events_assets(
             each,
+            steps=steps,
             table=settings.table_of(each),
             warehouse_kind=settings.warehouse.kind,
             backfill_policy=backfill_policy,
@@ -42,16 +45,18 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
             for each, events in zip(organizations, assets, strict=True)
             for asset in dg.with_resources([events], {**shared, fullstory_key(each): _access(each)})
         ],
-        jobs=[build_sync_job(each) for each in organizations],
-        sensors=[build_catch_up_sensor(each, running=settings.configured, kept=kept) for each in organizations],
+        jobs=[build_sync_job(each, steps) for each in organizations],
+        sensors=[build_catch_up_sensor(each, steps, running=settings.configured, kept=kept) for each in organizations],
         # One process per run: the default starts one per step, each of which imports Dagster again.
         executor=dg.in_process_executor,
     )
 
 
-def _shared_resources(settings: Settings) -> dict[str, object]:
-    storage = storage_resource(settings.storage)
-    return {STORAGE: storage, WAREHOUSE: warehouse_resource(settings.warehouse)}
+def _shared_resources(settings: Settings) -> dict[str, dg.ConfigurableResource]:
+    storage = {STORAGE: storage_resource(settings.storage)}
+    if isinstance(settings.warehouse, NoWarehouseSettings):
+        return storage
+    return {**storage, WAREHOUSE: warehouse_resource(settings.warehouse)}
 
 
 def _access(organization: Organization) -> FullStoryResource:

@@ -62,6 +62,7 @@ def check_specs(keys: dict[Step, dg.AssetKey]) -> list[dg.AssetCheckSpec]:
             blocking=name == ROWS_MATCH,
         )
         for (step, name), description in _DESCRIPTIONS.items()
+        if step in keys
     ]
 
 

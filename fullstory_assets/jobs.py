@@ -7,6 +7,7 @@ import dagster as dg
 
 from fullstory_assets.assets.events import asset_keys
 from fullstory_assets.config import Organization
+from fullstory_assets.outcomes import Step
 from fullstory_assets.windows import ExportWindow
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ def sync_job_name(organization: Organization) -> str:
     return f"{organization.identifier}_sync"
 
 
-def build_sync_job(organization: Organization) -> "UnresolvedAssetJobDefinition":
-    """Return the job that the catch-up runs: all three steps for some windows of one organization."""
+def build_sync_job(organization: Organization, steps: Sequence[Step]) -> "UnresolvedAssetJobDefinition":
+    """Return the job that the catch-up runs: all of these steps for some windows of one organization."""
     return dg.define_asset_job(
         sync_job_name(organization),
-        selection=dg.AssetSelection.assets(*asset_keys(organization).values()),
+        selection=dg.AssetSelection.assets(*asset_keys(organization, steps).values()),
         description=f"Exports, lands, stages and loads windows of {organization.name}.",
     )
 

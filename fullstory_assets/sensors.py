@@ -15,6 +15,7 @@ from fullstory_assets.catch_up import Look, Memory, Plan, Settling, plan
 from fullstory_assets.config import Organization
 from fullstory_assets.dead_runs import end_dead_runs
 from fullstory_assets.jobs import range_tags, sync_job_name
+from fullstory_assets.outcomes import Step
 from fullstory_assets.partition_status import PartitionStatus, read_backfills, read_status
 from fullstory_assets.settle import unsettled_windows
 from fullstory_assets.window_set import WindowSet
@@ -71,11 +72,14 @@ class Kept:
         return until if rested == cursor and now < until <= now + REST else None
 
 
-def build_catch_up_sensor(organization: Organization, *, running: bool, kept: Kept) -> dg.SensorDefinition:
+def build_catch_up_sensor(
+    organization: Organization, steps: Sequence[Step], *, running: bool, kept: Kept
+) -> dg.SensorDefinition:
     """Return the sensor.
 
     Args:
         organization: Whose windows it asks for.
+        steps: What is made of them; the last one's asset says which are done.
         running: Whether it starts by itself with the code location.
         kept: Shared with the sensors of other organizations.
     """
@@ -92,7 +96,7 @@ def build_catch_up_sensor(organization: Organization, *, running: bool, kept: Ke
         if until := kept.resting(organization, context.cursor, now):
             nothing = dg.SkipReason(f"Nothing to do; looks again at {until:%Y-%m-%d %H:%M}Z.")
             return dg.SensorResult(skip_reason=nothing, cursor=context.cursor)
-        return _Tick(context, kept, organization, now).result()
+        return _Tick(context, kept, organization, done=asset_keys(organization, steps)[steps[-1]], now=now).result()
 
     return catch_up
 
@@ -105,13 +109,19 @@ class _Tick:
     """One look at an organization. What is not needed is not asked for: one with nothing to do takes two queries."""
 
     def __init__(
-        self, context: dg.SensorEvaluationContext, kept: Kept, organization: Organization, now: datetime
+        self,
+        context: dg.SensorEvaluationContext,
+        kept: Kept,
+        organization: Organization,
+        *,
+        done: dg.AssetKey,
+        now: datetime,
     ) -> None:
         self._context = context
         self._kept = kept
         self._instance = kept.instance(context)
         self._organization = organization
-        self._key = asset_keys(organization)["events"]
+        self._key = done
         self._memory = Memory.from_json(context.cursor)
         self._now = now
 

@@ -35,7 +35,7 @@ class Sync:
         org: The organization's name.
         steps: Which steps to run.
         storage: Where files land.
-        warehouse: Where rows are loaded.
+        warehouse: Where rows are loaded; needed only for the step `events`.
         table: Name of the events table.
         exporter: Makes exports; needed only for the step `raw_events`.
         stop: Set here when the work ends early, so that waiting exports are cancelled; share it with the exporter.
@@ -53,7 +53,7 @@ class Sync:
         *,
         steps: Collection[Step],
         storage: Storage,
-        warehouse: Warehouse,
+        warehouse: Warehouse | None,
         table: str,
         exporter: Exporter | None,
         stop: threading.Event,
@@ -71,7 +71,11 @@ class Sync:
         self._preparer = Preparer(
             org, storage, exporter=exporter, stages="staged_events" in steps, settle=settle, now=now
         )
-        self._loader = Loader(org, storage, warehouse, table, max_rows=load_rows) if "events" in steps else None
+        self._loader = None
+        if "events" in steps:
+            if warehouse is None:
+                raise ValueError("a warehouse is needed for events")
+            self._loader = Loader(org, storage, warehouse, table, max_rows=load_rows)
         self._stop = stop
         self._max_exports = max_exports
         self._patience = patience

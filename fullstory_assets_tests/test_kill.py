@@ -20,7 +20,7 @@ MOMENTS = {
     "staging": ("pyarrow.parquet:ParquetWriter.close", 1),
     "staged_file": ("fullstory_assets.storage.local:LocalStorage.write_file", 2),
     "load": ("fullstory_assets.warehouses.duckdb:DuckDBWarehouse.replace_windows", 1),
-    "load_before_commit": ("fullstory_assets.warehouses.duckdb:_require_loaded_rows", 1),
+    "load_before_commit": ("fullstory_assets.warehouses.duckdb:require_loaded_rows", 1),
     "loaded_not_recorded": ("fullstory_assets.assets.sync_step:window_metadata", 1),
     "recorded": ("fullstory_assets.export:Exporter.finish", 1),
 }

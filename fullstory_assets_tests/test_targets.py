@@ -1,14 +1,17 @@
 """A window's whole way into each kind of storage and warehouse, as `fullstory.yaml` names them."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import closing
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from fullstory_assets_tests.gcs_server import gcs_server
 from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
+from fullstory_assets_tests.sensor_world import Ticks
 
 pytest_plugins = ["fullstory_assets_tests.s3_fixtures"]
 
@@ -84,3 +87,35 @@ def test_without_the_password_the_next_step_is_told(project, monkeypatch):
     assert "warehouse: environment variable WAREHOUSE_PASSWORD is not set. Set it where" in str(
         failure.step_failure_data
     )
+
+
+def test_without_a_warehouse_the_files_are_what_there_is(project):
+    choose(project, warehouse="none")
+    windows = project.windows(0, 1, 2)
+    assert project.run(windows).success
+    assert project.statuses(windows, "staged_events") == ["MATERIALIZED"] * 3
+    files = sorted((project.folder / "data" / "events").rglob("*.parquet"))
+    counts = [pq.read_metadata(file).num_rows for file in files]
+    assert [count for count in counts if count] == [*truth(windows).values()]
+    assert not (project.folder / "data" / "fullstory.duckdb").exists()
+    assert project.materialization(windows[0], "staged_events")["exported_at"]
+
+
+def test_without_a_warehouse_the_landed_file_may_be_all(project):
+    choose(project, warehouse={"kind": "none", "format": "json"})
+    windows = project.windows(0, 1)
+    assert project.run(windows).success
+    assert project.statuses(windows, "raw_events") == ["MATERIALIZED"] * 2
+    landed = sorted((project.folder / "data" / "events").rglob("*.ndjson.gz"))
+    counts = [len(gzip.decompress(file.read_bytes()).splitlines()) for file in landed]
+    assert [count for count in counts if count] == [*truth(windows).values()]
+    assert not [*(project.folder / "data" / "events").rglob("staged_events")]
+
+
+@pytest.mark.parametrize("warehouse", ["none", {"kind": "none", "format": "json"}], ids=["parquet", "json"])
+def test_without_a_warehouse_the_last_asset_says_what_is_missing(recent, warehouse):
+    choose(recent, warehouse=warehouse)
+    ticks = Ticks(recent)
+    assert all(result.success for result in ticks.run(ticks.requests()))
+    assert "9 of 9 windows done" in str(ticks.evaluate().skip_reason)
+    assert not [key for key in recent.definitions.resolve_all_asset_keys() if key.path[-1] == "events"]

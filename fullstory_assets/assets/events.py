@@ -4,7 +4,7 @@ Any subset of the three can be materialized: stage again without exporting again
 What happens while the step runs is in `sync_step`; here stands only what Dagster has to know beforehand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import dagster as dg
 from fullstory_assets import checks
 from fullstory_assets.assets.partitions import partitions_of
 from fullstory_assets.config import Organization
+from fullstory_assets.config.targets import NoWarehouseSettings, WarehouseSettings
 from fullstory_assets.outcomes import STEPS, Step
 from fullstory_assets.resources import STORAGE, WAREHOUSE, fullstory_key
 from fullstory_assets.schema import EVENTS
@@ -32,9 +33,16 @@ make (measured on SQLite), and hold back new hours until its end.
 _OWNER = "team:data"
 
 
-def asset_keys(organization: Organization) -> dict[Step, dg.AssetKey]:
+def steps_of(warehouse: WarehouseSettings) -> Sequence[Step]:
+    """Return the steps that have something to make: the last one's asset says which windows are done."""
+    if not isinstance(warehouse, NoWarehouseSettings):
+        return STEPS
+    return STEPS[:1] if warehouse.format == "json" else STEPS[:2]
+
+
+def asset_keys(organization: Organization, steps: Sequence[Step] = STEPS) -> dict[Step, dg.AssetKey]:
     """Return the keys of an organization's assets, by step."""
-    return {step: dg.AssetKey([organization.name, step]) for step in STEPS}
+    return {step: dg.AssetKey([organization.name, step]) for step in steps}
 
 
 @cache
@@ -54,27 +62,35 @@ def pool_name(organization: Organization) -> str:
 
 
 def build_events_assets(
-    organization: Organization, *, table: str, warehouse_kind: str, backfill_policy: dg.BackfillPolicy
+    organization: Organization,
+    *,
+    steps: Sequence[Step],
+    table: str,
+    warehouse_kind: str,
+    backfill_policy: dg.BackfillPolicy,
 ) -> dg.AssetsDefinition:
     """Return one organization's assets with their checks.
 
     Args:
         organization: Its settings.
+        steps: Those of `steps_of`.
         table: Name of the events table.
         warehouse_kind: The engine, shown as the kind of `events`.
         backfill_policy: How a range of windows is split into runs.
     """
-    keys = asset_keys(organization)
+    keys = asset_keys(organization, steps)
+    specs = _specs(organization, table=table, warehouse_kind=warehouse_kind)
+    warehouse = {WAREHOUSE} if "events" in keys else set[str]()
 
     @dg.multi_asset(
         name=sync_op_name(organization),
         description=f"Exports, lands, stages and loads windows of {organization.name}.",
-        specs=_specs(organization, table=table, warehouse_kind=warehouse_kind),
+        specs=[spec for spec in specs if spec.key in keys.values()],
         check_specs=checks.check_specs(keys),
         can_subset=True,
         pool=pool_name(organization),
         backfill_policy=backfill_policy,
-        required_resource_keys={fullstory_key(organization), STORAGE, WAREHOUSE},
+        required_resource_keys={fullstory_key(organization), STORAGE, *warehouse},
     )
     def sync(context: dg.AssetExecutionContext) -> Iterator[Any]:
         # Here, so that loading the definitions brings neither an HTTP client nor Arrow: Dagster loads them often.

@@ -59,6 +59,7 @@ def _staged(done: WindowDone, keys: ObjectKeys, storage: Storage) -> Metadata:
         "new_fields": list(summary.new_fields[:NEW_FIELDS_SHOWN]),
         "bytes": summary.bytes,
         "seconds": round(done.stage_seconds, 3),
+        "exported_at": dg.MetadataValue.timestamp(done.staged.exported_at),
         "path": dg.MetadataValue.path(storage.uri(keys.staged)),
     }
     if summary.misfits:

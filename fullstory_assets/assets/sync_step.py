@@ -18,7 +18,7 @@ from fullstory_assets.client.retry import wait_on
 from fullstory_assets.config import Organization
 from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe
 from fullstory_assets.export import Exporter
-from fullstory_assets.outcomes import STEPS, LoadDone, Outcome, Step, StillWaiting, WindowDone, WindowFailed
+from fullstory_assets.outcomes import LoadDone, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.sync import Sync
@@ -34,7 +34,7 @@ class SyncStep:
     Args:
         context: Dagster's context of this execution.
         organization: Whose windows.
-        keys: Asset key of each step.
+        keys: Asset key of each step, in the order of the steps.
         table: Name of the events table.
     """
 
@@ -52,8 +52,8 @@ class SyncStep:
         self._table = table
         self._connector: Connector = getattr(context.resources, fullstory_key(organization))
         self._storage: Storage = getattr(context.resources, STORAGE)
-        self._warehouse: Warehouse = getattr(context.resources, WAREHOUSE)
-        self._steps: list[Step] = [step for step in STEPS if keys[step] in context.selected_asset_keys]
+        self._warehouse: Warehouse | None = getattr(context.resources, WAREHOUSE) if "events" in keys else None
+        self._steps: list[Step] = [step for step, key in keys.items() if key in context.selected_asset_keys]
         self._windows = windows_of(context, organization.grid)
         self._began = time.monotonic()
         self._passed: dict[str, bool] = {}

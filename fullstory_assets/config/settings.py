@@ -216,6 +216,11 @@ class Settings(Section):
             raise ValueError("at least one organization is needed")
         return organizations
 
+    @field_validator("warehouse", mode="before")
+    @classmethod
+    def _none(cls, warehouse: object) -> object:
+        return {"kind": warehouse} if warehouse == "none" else warehouse
+
     @field_validator("warehouse")
     @classmethod
     def _fits_the_storage(cls, warehouse: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:
@@ -238,7 +243,7 @@ class Settings(Section):
         return self._source != _NO_SOURCE
 
     def table_of(self, organization: Organization) -> str:
-        """Return the name of the table that `organization` is loaded into."""
+        """Return the name of the table that `organization` is loaded into; empty when nothing is loaded."""
         return organization.table or self.warehouse.table
 
     def model_post_init(self, context: Any, /) -> None:

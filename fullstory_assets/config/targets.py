@@ -111,8 +111,24 @@ class PostgresSettings(_Warehouse):
     )
 
 
+class NoWarehouseSettings(_Warehouse):
+    """No warehouse: the files in storage are what there is."""
+
+    table: ClassVar[str] = ""
+    """No table."""
+
+    kind: Literal["none"] = Field(default="none", description="No database: the files in storage are what you get.")
+    format: Literal["parquet", "json"] = Field(
+        default="parquet",
+        description="`parquet`: typed, as it would be loaded. `json`: as FullStory sent it, and nothing is staged.",
+    )
+
+
 StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
-WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings, Field(discriminator="kind")]
+DatabaseSettings = DuckDBSettings | PostgresSettings
+"""A database to load into."""
+
+WarehouseSettings = Annotated[DatabaseSettings | NoWarehouseSettings, Field(discriminator="kind")]
 """Which database is loaded; told apart by `kind`."""

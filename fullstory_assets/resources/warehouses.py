@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from fullstory_assets.config.secrets import read_secret
-from fullstory_assets.config.targets import PostgresSettings, WarehouseSettings
+from fullstory_assets.config.targets import DatabaseSettings, PostgresSettings
 from fullstory_assets.extras import load_extra
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 
@@ -75,7 +75,7 @@ class PostgresWarehouseResource(dg.ConfigurableResource["PostgresWarehouse"]):
         )
 
 
-def warehouse_resource(chosen: WarehouseSettings) -> dg.ConfigurableResource:
+def warehouse_resource(chosen: DatabaseSettings) -> dg.ConfigurableResource:
     """Return the resource of the warehouse that the settings describe."""
     if isinstance(chosen, PostgresSettings):
         return PostgresWarehouseResource(**chosen.model_dump(exclude={"kind", "table"}))
