@@ -58,7 +58,7 @@ LOADING = {
     "fullstory_assets.warehouses.duckdb:DuckDBWarehouse.ensure_table": 1,
     "fullstory_assets.warehouses.duckdb:DuckDBWarehouse.replace_windows": 1,
     "fullstory_assets.warehouses.duckdb:_require_staged_rows": 1,
-    "fullstory_assets.warehouses.duckdb:_require_loaded_rows": 1,
+    "fullstory_assets.warehouses.duckdb:require_loaded_rows": 1,
     "duckdb:DuckDBPyConnection.execute": 8,
     "duckdb:DuckDBPyConnection.commit": 1,
 }
