@@ -51,7 +51,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
 
 def _shared_resources(settings: Settings) -> dict[str, object]:
     storage = storage_resource(settings.storage)
-    return {STORAGE: storage, WAREHOUSE: warehouse_resource(settings.warehouse)}
+    return {STORAGE: storage, WAREHOUSE: warehouse_resource(settings.warehouse, storage)}
 
 
 def _access(organization: Organization) -> FullStoryResource:
