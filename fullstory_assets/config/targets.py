@@ -142,7 +142,7 @@ class RedshiftSettings(_Warehouse):
     sslmode: SslMode = Field(default="require", description="How the connection is encrypted, as libpq calls it.")
     iam_role: IamRole = Field(
         default="default",
-        description="ARN of the IAM role by which Redshift reads the storage's bucket, or `default`: the cluster's own.",
+        description="ARN of the IAM role by which Redshift reads the storage, or `default`: the cluster's own.",
     )
     db_schema: SqlName = Field(default="public", alias="schema", description="Schema that holds the tables.")
     table: SqlName = Field(

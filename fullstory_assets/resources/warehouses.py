@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 30
 
-_KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
+_KEEPALIVE: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 """A COPY is silent while it works, and networks of AWS forget a connection that is silent for 350 seconds
 (https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-drop-issues.html)."""
 
@@ -84,8 +84,8 @@ class PostgresWarehouseResource(dg.ConfigurableResource["PostgresWarehouse"]):
 class RedshiftWarehouseResource(dg.ConfigurableResource["RedshiftWarehouse"]):
     """An Amazon Redshift database that holds the tables; it reads the rows from the S3 storage.
 
-    Not built on dagster-aws's `RedshiftClientResource`: its client takes no bound values, writes each statement into the
-    log, and commits after one that failed, so that a load would not be one transaction.
+    Not built on dagster-aws's `RedshiftClientResource`: its client takes no bound values, logs each statement, and
+    commits after one that failed, so that a load would not be one transaction.
     """
 
     storage: dg.ResourceDependency[Storage]

@@ -29,7 +29,7 @@ def staged_arrays(path: Path, columns: Sequence[str]) -> Iterator[list[Array]]:
 
 
 def csv_where_null_is_nothing(arrays: Sequence[Array]) -> BytesIO:
-    """Return rows as CSV with every value in quotes and NULL as nothing: by the quotes an empty text differs from it."""
+    """Return rows as CSV with every value in quotes and NULL as nothing: quotes tell an empty text from it."""
     import pyarrow.csv as pa_csv
     from pyarrow import RecordBatch
 

@@ -1,12 +1,11 @@
 """Amazon Redshift: rows come in by COPY from files in the S3 storage, within the transaction that deletes the old ones.
 
-The files are the business of `redshift_files.py`, types and lengths of `redshift_types.py`, and what Redshift says, in our
-words, of `redshift_errors.py`.
+The files are the business of `redshift_files.py`, types and lengths of `redshift_types.py`, and what Redshift says, in
+our words, of `redshift_errors.py`.
 
 Loads of one table take turns. LOCK keeps readers out and waits for them, so it is not the events table that is locked
-but an empty one beside it. A transaction sees what was committed before its first statement on a table of rows, and LOCK
-is none of those: what comes after it sees the load before
-(https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html,
+but an empty one beside it. A transaction sees what was committed before its first statement on rows, and LOCK is none:
+what comes after it sees the load before (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html, and
 https://github.com/estuary/connectors/pull/5220).
 """
 
@@ -25,30 +24,24 @@ from fullstory_assets.schema import Column, TableSchema
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.redshift_errors import has_load_errors, load_error, refusal
-from fullstory_assets.warehouses.redshift_files import LoadingFiles, loading_files
+from fullstory_assets.warehouses.redshift_files import Filled, LoadingFiles, StagedColumns, loading_files
 from fullstory_assets.warehouses.redshift_types import (
     MAX_VARCHAR,
-    WITH_ZONE,
-    WITHOUT_ZONE,
-    is_text,
     redshift_dialect,
 )
+from fullstory_assets.warehouses.redshift_windows import LoadedWindows
 from fullstory_assets.warehouses.sql import (
     MOMENT_COLUMN,
     ORG_COLUMN,
     Dialect,
     Matching,
     add_column,
-    count_rows,
     create_table,
-    delete_rows,
     match_columns,
     require_disjoint,
     require_loaded_rows,
     require_types,
     table_columns,
-    window_condition,
-    window_values,
 )
 from fullstory_assets.warehouses.staged_file import require_staged_rows, staged_columns
 
@@ -165,21 +158,21 @@ class RedshiftWarehouse:
         return counts
 
     def _write(
-        self,
-        files: LoadingFiles,
-        table: str,
-        schema: TableSchema,
-        matching: Matching,
-        windows: Sequence[StagedWindow],
+        self, files: LoadingFiles, table: str, schema: TableSchema, matching: Matching, windows: Sequence[StagedWindow]
     ) -> list[_Copy]:
-        """Write the files of all windows: those that have the same columns are for one COPY."""
-        uris: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        """Write the files of all windows: those that fill the same columns are for one COPY."""
+        together: dict[tuple[str, ...], list[StagedColumns]] = defaultdict(list)
         for staged in windows:
-            columns = table_columns(table, matching, staged_columns(staged.path, schema))
+            names = table_columns(table, matching, staged_columns(staged.path, schema))
             require_staged_rows(staged, schema)
-            columns = dict(sorted(columns.items()))
-            uris[tuple(columns)] += files.write(staged, columns, matching, schema)
-        return [_Copy(columns, files.write_manifest(found)) for columns, found in uris.items() if found]
+            columns = {
+                found.name: Filled(column, found, names[found.name])
+                for column in schema
+                if (found := matching.found.get(column.name)) and found.name in names
+            }
+            together[tuple(sorted(columns))].append(StagedColumns(staged.path, columns))
+        copies = [_Copy(names, files.write(staged)) for names, staged in together.items()]
+        return [copy for copy in copies if copy.manifest]
 
     def _replace(
         self,
@@ -189,20 +182,16 @@ class RedshiftWarehouse:
         windows: Sequence[StagedWindow],
         copies: Sequence[_Copy],
     ) -> list[int]:
-        target, condition = self._target(table), self._condition(matching)
+        target, loaded = self._target(table), LoadedWindows(self._dialect, matching, windows)
         with self._transaction() as cursor:
             self._lock(cursor, table)
             cursor.execute("RESET statement_timeout")
-            for staged in windows:
-                cursor.execute(delete_rows(target, condition), _values(staged, matching))
+            cursor.execute(loaded.delete(target), loaded.values)
             for copy in copies:
                 cursor.execute(*self._copy(files, target, copy))
-            counts: list[int] = []
-            for staged in windows:
-                cursor.execute(count_rows(target, condition), _values(staged, matching))
-                ((found,),) = cursor.fetchall()
-                counts.append(require_loaded_rows(table, staged, found))
-            return counts
+            cursor.execute(loaded.count(target), loaded.values)
+            found = dict(cursor.fetchall())
+            return [require_loaded_rows(table, staged, found.get(place, 0)) for place, staged in enumerate(windows)]
 
     def _copy(self, files: LoadingFiles, target: str, copy: _Copy) -> tuple[str, list[str]]:
         """Return the statement and its values. It holds no credentials: Redshift has a role of its own."""
@@ -261,14 +250,6 @@ class RedshiftWarehouse:
         cursor.execute(_COLUMNS, [self.schema.lower(), table.lower()])
         return [(name, engine_type) for name, engine_type in cursor.fetchall()]
 
-    def _condition(self, matching: Matching) -> str:
-        """Return the window's condition on the table."""
-        org, moment = matching.found[ORG_COLUMN], matching.found[MOMENT_COLUMN]
-        moment_name = self._dialect.quoted(moment.name)
-        if is_text(moment.type):
-            moment_name = f"CAST({moment_name} AS {WITH_ZONE})"
-        return window_condition(self._dialect.quoted(org.name), moment_name, org_value="%s", moment_value="%s")
-
     @property
     def _dialect(self) -> Dialect:
         return redshift_dialect(varchar_max=self.varchar_max, custom_vars=self.custom_vars)
@@ -303,11 +284,3 @@ def _lock_of(table: str) -> str:
 def _small(column: Column) -> Column:
     """Return the column as Redshift would name it, also where it is told to keep capitals."""
     return replace(column, name=column.name.lower())
-
-
-def _values(staged: StagedWindow, matching: Matching) -> tuple[object, ...]:
-    """Return the values of the condition; without a zone where the column has none, so that its order helps."""
-    org, *moments = window_values(staged)
-    if matching.found[MOMENT_COLUMN].type == WITHOUT_ZONE:
-        return org, *(moment.replace(tzinfo=None) for moment in moments)
-    return org, *moments

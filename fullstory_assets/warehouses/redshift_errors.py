@@ -23,8 +23,8 @@ _DATA_CODES = ("22", "23")  # whose texts quote the value
 _QUOTED = re.compile(r"\".*\"|'.*'")
 
 _ROLE = (
-    "Attach the role to the cluster or workgroup, and name it in `iam_role` of the section `warehouse`; docs/redshift.md "
-    "shows its policy."
+    "Attach the role to the cluster or workgroup, and name it in `iam_role` of the section `warehouse`; "
+    "docs/redshift.md shows its policy."
 )
 _BUCKET = (
     "Give the cluster's IAM role s3:GetObject and s3:ListBucket on the storage's bucket; docs/redshift.md shows how."

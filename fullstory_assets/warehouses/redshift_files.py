@@ -10,21 +10,20 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from fullstory_assets.errors import StorageError
-from fullstory_assets.schema import TableSchema
+from fullstory_assets.schema import Column
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
-from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.csv_rows import csv_where_null_is, staged_arrays
 from fullstory_assets.warehouses.redshift_types import fitted
-from fullstory_assets.warehouses.sql import Matching
+from fullstory_assets.warehouses.sql import ExistingColumn
 
 if TYPE_CHECKING:
     from pyarrow import Array
@@ -39,6 +38,21 @@ _FILE_BYTES = 64 << 20
 https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html wants them."""
 
 
+class Filled(NamedTuple):
+    """A column of the table that a staged file fills: as declared, as found, and what it is called in the file."""
+
+    declared: Column
+    found: ExistingColumn
+    in_file: str
+
+
+class StagedColumns(NamedTuple):
+    """A staged file, and the columns that it fills by their names in the table."""
+
+    path: Path
+    columns: Mapping[str, Filled]
+
+
 @dataclass
 class LoadingFiles:
     """The files of one load.
@@ -48,7 +62,6 @@ class LoadingFiles:
         name: Tells them from those of other loads.
 
     Attributes:
-        null: What stands for NULL in them; no text of a row is that.
         cut: Values that were too long for their column, by its name.
     """
 
@@ -59,6 +72,7 @@ class LoadingFiles:
 
     @property
     def null(self) -> str:
+        """What stands for NULL in them; no text of a row is that."""
         return f"null_{self.name[:12]}"
 
     @property
@@ -66,54 +80,45 @@ class LoadingFiles:
         """Begins their keys."""
         return f"{FOLDER}/{self.name}/"
 
-    def write(
-        self, staged: StagedWindow, columns: Mapping[str, str], matching: Matching, schema: TableSchema
-    ) -> list[str]:
-        """Write a staged file's rows; return where the files lie, none for no rows.
+    def write(self, staged: Sequence[StagedColumns]) -> str:
+        """Write the rows of staged files that fill the same columns, and the list that COPY takes; return where it lies.
 
-        Args:
-            staged: The window.
-            columns: The staged file's column by the table's.
-            matching: Of the table's columns with the schema's.
-            schema: The declared columns.
+        Small windows share a file. COPY fails when one of the files is not there. An empty text for no rows.
 
         Raises:
             StorageError: The storage or the local disk refused.
             WarehouseError: See `fitted`.
         """
-        declared = {matching.found[column.name].name: column for column in schema if column.name in matching.found}
-        engine_types = {found.name: found.type for found in matching.found.values()}
-
-        def fit(name: str, values: Array) -> Array:
-            values, cut = fitted(values, declared[name].type, engine_types[name])
-            self.cut[name] += cut
-            return values
-
-        def rows() -> Iterator[memoryview]:
-            for arrays in staged_arrays(staged.path, [*columns.values()]):
-                fitting = [fit(name, values) for name, values in zip(columns, arrays, strict=True)]
-                yield memoryview(csv_where_null_is(self.null, fitting))
-
-        return [self._upload(file) for file in _gzipped(rows())]
-
-    def write_manifest(self, uris: list[str]) -> str:
-        """Write the list of files for one COPY; return where it lies. COPY fails when one of them is not there.
-
-        Raises:
-            StorageError: The storage refused.
-        """
+        entries = [{"url": self._upload(file), "mandatory": True} for file in _gzipped(self._rows(staged))]
+        if not entries:
+            return ""
         key = self._new_key("manifest.json")
-        entries = [{"url": uri, "mandatory": True} for uri in uris]
         self.storage.write_bytes(key, json.dumps({"entries": entries}).encode())
         return self.storage.uri(key)
 
     def remove(self) -> None:
         """Remove all of them. What cannot be removed is named in the log: the load has come to its end already."""
         for key in self._keys:
-            try:
-                self.storage.delete(key)
-            except StorageError as error:
-                _logger.warning("%s is left over: %s", self.storage.uri(key), error)
+            self._remove(key)
+
+    def _rows(self, staged: Sequence[StagedColumns]) -> Iterator[memoryview]:
+        """Yield CSV, the columns in the order of their names."""
+        for path, columns in staged:
+            ordered = [columns[name] for name in sorted(columns)]
+            for arrays in staged_arrays(path, [column.in_file for column in ordered]):
+                fitting = [self._fitted(column, values) for column, values in zip(ordered, arrays, strict=True)]
+                yield memoryview(csv_where_null_is(self.null, fitting))
+
+    def _fitted(self, column: Filled, values: Array) -> Array:
+        values, cut = fitted(values, column.declared.type, column.found.type)
+        self.cut[column.found.name] += cut
+        return values
+
+    def _remove(self, key: str) -> None:
+        try:
+            self.storage.delete(key)
+        except StorageError as error:
+            _logger.warning("%s is left over: %s", self.storage.uri(key), error)
 
     def _upload(self, path: Path) -> str:
         key = self._new_key("rows.csv.gz")
@@ -151,7 +156,7 @@ def _write(path: Path, first: memoryview, others: Iterator[memoryview]) -> None:
     from isal import igzip
 
     try:
-        with igzip.open(path, "wb") as file:
+        with igzip.IGzipFile(path, "wb") as file:
             written = file.write(first)
             while written < _FILE_BYTES and (piece := next(others, None)) is not None:
                 written += file.write(piece)

@@ -17,8 +17,8 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _REGION = re.compile(r"\.([a-z0-9-]+)\.redshift(?:-serverless)?\.amazonaws\.com(?:\.cn)?$")
 _REMEDY = (
-    "Give the user or role that runs this {action} on it; correct `cluster` or `workgroup`, which is the name in AWS and "
-    "no address; docs/redshift.md shows the policy."
+    "Give the user or role that runs this {action} on it; correct `cluster` or `workgroup`, the name in AWS and no "
+    "address; docs/redshift.md shows the policy."
 )
 
 

@@ -164,10 +164,5 @@ def _where(chosen: Array, values: Array, change: Callable[[str], str]) -> tuple[
     if not picked:
         return values, 0
     changed = pa.array([change(text) for text in picked], values.type)
-    return pc.call_function("replace_with_mask", [values, _without_nulls(chosen), changed]), len(picked)
-
-
-def _without_nulls(chosen: Array) -> Array:
-    import pyarrow.compute as pc
-
-    return pc.call_function("fill_null", [chosen, False])
+    mask = pc.call_function("coalesce", [chosen, pa.scalar(value=False)])
+    return pc.call_function("replace_with_mask", [values, mask, changed]), len(picked)
