@@ -31,19 +31,14 @@ when, address, s3_port, bucket, prefix, table, schema, windows = pickle.load(sys
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
 
 class Fatal(psycopg2.extensions.connection):
-    loading = False
-
-    def cursor(self, *arguments, **named):
-        cursor = super().cursor(*arguments, **named)
-        return cursor
+    transactions = 0
 
     def __exit__(self, *error):
-        with self.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND pid = pg_backend_pid()")
-            loads = cursor.fetchone() != (0,)
-        if loads and when == "before commit":
+        Fatal.transactions += 1
+        # The first one looks at the table, the second one loads.
+        if Fatal.transactions == 2 and when == "before commit":
             die()
-        if loads:
+        if Fatal.transactions == 2:
             threading.Timer(random.random() * 0.005, die).start()
         return super().__exit__(*error)
 
@@ -97,8 +92,8 @@ class RedshiftDatabase:
 
     def types(self, table: str) -> dict[str, str]:
         found = self.query(
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-            "WHERE relname = %s AND attnum > 0 ORDER BY attnum",
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute a "
+            "JOIN pg_class c ON c.oid = a.attrelid WHERE relname = %s AND attnum > 0 ORDER BY attnum",
             table,
         )
         return dict(found)

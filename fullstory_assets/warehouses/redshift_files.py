@@ -81,7 +81,7 @@ class LoadingFiles:
         return f"{FOLDER}/{self.name}/"
 
     def write(self, staged: Sequence[StagedColumns]) -> str:
-        """Write the rows of staged files that fill the same columns, and the list that COPY takes; return where it lies.
+        """Write the rows of files that fill the same columns, and the list that COPY takes; return where it lies.
 
         Small windows share a file. COPY fails when one of the files is not there. An empty text for no rows.
 

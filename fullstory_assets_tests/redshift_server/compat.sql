@@ -1,5 +1,6 @@
 -- What Redshift has and PostgreSQL lacks; run once in the database that all others are copies of.
 CREATE DOMAIN super AS jsonb;
+CREATE FUNCTION redshift_json_serialize(super) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text $$;
 CREATE FUNCTION json_parse(text) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT $1::jsonb::super $$;
 CREATE FUNCTION json_extract_path_text(text, VARIADIC text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::jsonb #>> $2 $$;
 CREATE FUNCTION getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT now() AT TIME ZONE 'UTC' $$;

@@ -1,4 +1,4 @@
-"""The COPY statement: its words are those of https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html, and no others."""
+"""The COPY statement, with no other words than those of https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|;", 
 
 _UNKNOWN = {
     "42601": (
-        r"ADD\s+COLUMN\s+IF\b", r"ADD\s+COLUMN\b.*,\s*ADD\s+COLUMN\b", r"\bON\s+CONFLICT\b", r"\bFILTER\s*\(", r"\bLATERAL\b",
-        r"^\s*LOCK\b.*\bMODE\b", r"\bSAVEPOINT\b", r"\bRETURNING\b", r"\bFROM\s+STDIN\b",
+        r"ADD\s+COLUMN\s+IF\b", r"ADD\s+COLUMN\b.*,\s*ADD\s+COLUMN\b", r"\bON\s+CONFLICT\b", r"\bFILTER\s*\(",
+        r"\bLATERAL\b", r"^\s*LOCK\b.*\bMODE\b", r"\bSAVEPOINT\b", r"\bRETURNING\b", r"\bFROM\s+STDIN\b",
     ),
     "0A000": (r"^\s*CREATE\s+(UNIQUE\s+)?INDEX\b", r"^\s*CREATE\s+(DOMAIN|TRIGGER)\b"),
     "42883": (r"\bto_reg\w+\s*\(", r"\bhashtext\s*\(", r"\bpg_\w*advisory\w*\s*\(", r"\bstring_agg\s*\("),
@@ -24,8 +24,8 @@ _UNKNOWN = {
 """Words that PostgreSQL takes and Redshift does not, by the code of its refusal."""
 
 _TYPES = re.compile(
-    r"(small|big)?int(eger)?\d?|(decimal|numeric)(\s*\(\s*\d+\s*(,\s*\d+\s*)?\))?|real|float\d?|double precision|bool(ean)?"
-    r"|(char|character|varchar|nvarchar|character varying)(\s*\(\s*(\d+|max)\s*\))?|text|date|super|varbyte"
+    r"(small|big)?int(eger)?\d?|(decimal|numeric)(\s*\(\s*\d+\s*(,\s*\d+\s*)?\))?|real|float\d?|double precision"
+    r"|bool(ean)?|(char|character|varchar|nvarchar|character varying)(\s*\(\s*(\d+|max)\s*\))?|text|date|super|varbyte"
     r"|timestamp(tz|( with| without) time zone)?|time(tz)?",
     re.IGNORECASE,
 )
@@ -71,6 +71,8 @@ def for_postgres(statement: str) -> str:
         raise Refused("syntax error in CREATE TABLE", "42601")
     if added := _ADD.fullmatch(statement):
         return added[1] + _definition(added[2])
+    # PostgreSQL has a function of this name too, which does not know the type.
+    statement = re.sub(r"\bjson_serialize\(", "redshift_json_serialize(", statement)
     return re.sub(r"\bversion\(\)", f"'{_VERSION}'", statement)
 
 
