@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from fullstory_assets.config.addresses import (
     AwsName,
@@ -136,7 +136,6 @@ class RedshiftSettings(_Warehouse):
     )
     user: DatabaseName | None = Field(
         default=None,
-        validate_default=True,
         description="User that owns the tables; needs CREATE and USAGE on the schema. Unset with `workgroup` only.",
     )
     sslmode: SslMode = Field(default="require", description="How the connection is encrypted, as libpq calls it.")
@@ -163,15 +162,13 @@ class RedshiftSettings(_Warehouse):
             raise ValueError(f"cannot stand beside `{others[0]}`: choose one way of signing in")
         return value
 
-    @field_validator("user")
-    @classmethod
-    def _known_user(cls, user: str | None, info: ValidationInfo) -> str | None:
-        serverless = info.data.get("workgroup")
-        if user and serverless:
-            raise ValueError("cannot stand beside `workgroup`, where the user is that of the AWS role")
-        if not user and not serverless:
-            raise ValueError("is needed, unless `workgroup` is set")
-        return user
+    @model_validator(mode="after")
+    def _known_user(self) -> RedshiftSettings:
+        if self.user and self.workgroup:
+            raise ValueError("`user` cannot stand beside `workgroup`, where it is that of the AWS role")
+        if not self.user and not self.workgroup:
+            raise ValueError("`user` is missing, or `workgroup` of Redshift Serverless, which brings one")
+        return self
 
 
 StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
