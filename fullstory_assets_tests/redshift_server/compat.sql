@@ -1,7 +1,7 @@
 -- What Redshift has and PostgreSQL lacks; run once in the database that all others are copies of.
-CREATE DOMAIN super AS jsonb;
+CREATE DOMAIN super AS json;
 CREATE FUNCTION redshift_json_serialize(super) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text $$;
-CREATE FUNCTION json_parse(text) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT $1::jsonb::super $$;
+CREATE FUNCTION json_parse(text) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT $1::json::super $$;
 CREATE FUNCTION json_extract_path_text(text, VARIADIC text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::jsonb #>> $2 $$;
 CREATE FUNCTION getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT now() AT TIME ZONE 'UTC' $$;
 CREATE TABLE sys_load_error_detail (
