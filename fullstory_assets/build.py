@@ -53,10 +53,10 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
 
 
 def _shared_resources(settings: Settings) -> dict[str, dg.ConfigurableResource]:
-    storage = {STORAGE: storage_resource(settings.storage)}
+    storage = storage_resource(settings.storage)
     if isinstance(settings.warehouse, NoWarehouseSettings):
-        return storage
-    return {**storage, WAREHOUSE: warehouse_resource(settings.warehouse)}
+        return {STORAGE: storage}
+    return {STORAGE: storage, WAREHOUSE: warehouse_resource(settings.warehouse, storage)}
 
 
 def _access(organization: Organization) -> FullStoryResource:

@@ -1,6 +1,7 @@
 """A window's whole way into each kind of storage and warehouse, as `fullstory.yaml` names them."""
 
 import gzip
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -13,7 +14,7 @@ from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
 from fullstory_assets_tests.sensor_world import Ticks
 
-pytest_plugins = ["fullstory_assets_tests.s3_fixtures"]
+pytest_plugins = ["fullstory_assets_tests.s3_fixtures", "fullstory_assets_tests.redshift_fixtures"]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,52 @@ def test_windows_are_loaded_into_postgresql_and_again(project, postgres, monkeyp
     with closing(postgres.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT date_trunc('hour', \"EventStart\", 'UTC'), count(*) FROM fullstory.events GROUP BY 1")
         assert dict(cursor.fetchall()) == truth(windows)
+
+
+@pytest.fixture
+def of_redshift(redshift, s3_port, bucket, monkeypatch):
+    """The sections of a configuration with Redshift, and a database for it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of AWS")
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "a secret of Redshift")
+    redshift.passwords["postgres"] = "a secret of Redshift"
+    redshift.create_database("whole_way")
+    yield {
+        "storage": {"kind": "s3", "bucket": bucket, "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{s3_port}"},
+        "warehouse": {
+            "kind": "redshift", "host": "127.0.0.1", "port": redshift.port, "database": "whole_way", "user": "postgres",
+            "password_env": "WAREHOUSE_PASSWORD", "sslmode": "prefer", "schema": "fullstory", "table": "events",
+            "iam_role": "arn:aws:iam::123456789012:role/copy",
+        },
+    }  # fmt: skip
+    redshift.execute("postgres", "DROP DATABASE whole_way WITH (FORCE)")
+
+
+def test_windows_are_loaded_into_redshift_and_again(project, redshift, s3, bucket, of_redshift, capfd, caplog):
+    choose(project, **of_redshift)
+    windows = project.windows(0, 1, 2)
+    for _ in range(2):
+        assert project.run(windows).success
+    with closing(redshift.postgres.connect("whole_way")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT date_trunc('hour', eventstart, 'UTC'), count(*) FROM fullstory.events GROUP BY 1")
+        assert dict(cursor.fetchall()) == truth(windows)
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert all(key.startswith("acme/") for key in keys)
+    (copy, *_) = [statement for statement in redshift.statements if statement.startswith("COPY")]
+    assert "IAM_ROLE 'arn:aws:iam::123456789012:role/copy' REGION 'us-east-1' MANIFEST" in copy
+    logged = [project.instance.all_logs(run.run_id) for run in project.instance.get_runs()]
+    told = f"{redshift.statements} {logged} {caplog.text} {capfd.readouterr()}"
+    assert "a secret" not in told
+
+
+def test_without_the_extra_the_command_that_installs_it_is_told(project, of_redshift, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    choose(project, **of_redshift)
+    result = project.run(project.windows(0))
+    assert not result.success
+    told = str([event.event_specific_data for event in result.all_events if event.is_failure])
+    assert "The package psycopg2 is not installed" in told
+    assert "pip install 'fullstory-assets[redshift]'" in told
 
 
 def test_without_the_password_the_next_step_is_told(project, monkeypatch):

@@ -82,3 +82,17 @@ AwsRegion = Annotated[str, matching(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a region 
 
 EndpointUrl = Annotated[str, AfterValidator(_endpoint)]
 """Address of a service, without a slash at its end."""
+
+IamRole = Annotated[
+    str,
+    matching(
+        r"default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
+        "the role's ARN, such as arn:aws:iam::123456789012:role/redshift-copy, or `default`",
+    ),
+]
+"""Role of AWS that a service takes on, or the one that the service has by default."""
+
+AwsName = Annotated[
+    str, matching(r"[a-z][a-z0-9-]{0,63}", "small letters, digits and `-`: the name in AWS, no address")
+]
+"""Name of a cluster or workgroup of Redshift."""

@@ -9,19 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from fullstory_assets.config.addresses import (
+    AwsName,
     AwsRegion,
     BucketPrefix,
     DatabaseName,
     EndpointUrl,
     GCSBucket,
     HostName,
+    IamRole,
     Port,
     S3Bucket,
 )
 from fullstory_assets.config.values import LocalPath, Section, SqlName, VariableName
+
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+"""How a connection is encrypted, as libpq calls it."""
 
 _DUCKDB_OWN = ("information_schema", "pg_catalog", "system", "temp")
 
@@ -102,13 +107,68 @@ class PostgresSettings(_Warehouse):
         description="Environment variable that holds the password. Never the password itself. Unset: libpq's own ways, "
         "such as `~/.pgpass`.",
     )
-    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
-        default="require", description="How the connection is encrypted, as libpq calls it."
+    sslmode: SslMode = Field(default="require", description="How the connection is encrypted, as libpq calls it.")
+    db_schema: SqlName = Field(default="public", alias="schema", description="Schema that holds the tables.")
+    table: SqlName = Field(
+        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    )
+
+
+class RedshiftSettings(_Warehouse):
+    """A database of Amazon Redshift, as a cluster or serverless."""
+
+    reads_from: ClassVar[str | None] = "s3"
+
+    kind: Literal["redshift"] = Field(default="redshift", description="A database of Amazon Redshift.")
+    host: HostName = Field(description="Address of the cluster or workgroup.")
+    port: Port = Field(default=5439, description="Its port.")
+    database: DatabaseName = Field(description="Name of the database.")
+    cluster: AwsName | None = Field(
+        default=None, description="The cluster's identifier: `user` signs in by AWS's credentials, without a password."
+    )
+    workgroup: AwsName | None = Field(
+        default=None, description="The same for a workgroup of Redshift Serverless; the user is that of the AWS role."
+    )
+    password_env: VariableName | None = Field(
+        default=None,
+        description="Environment variable that holds the password. Never the password itself. Unset, as `cluster` and "
+        "`workgroup` are: libpq's own ways, such as `~/.pgpass`.",
+    )
+    user: DatabaseName | None = Field(
+        default=None,
+        description="User that owns the tables; needs CREATE and USAGE on the schema. Unset with `workgroup` only.",
+    )
+    sslmode: SslMode = Field(default="require", description="How the connection is encrypted, as libpq calls it.")
+    iam_role: IamRole = Field(
+        default="default",
+        description="ARN of the IAM role by which Redshift reads the storage, or `default`: the cluster's own.",
     )
     db_schema: SqlName = Field(default="public", alias="schema", description="Schema that holds the tables.")
     table: SqlName = Field(
         default="fullstory_events", description="Table of events, for every organization that does not name its own."
     )
+    varchar_max: int = Field(
+        default=65_535, ge=256, le=65_535, description="Bytes of new text columns; longer texts are cut (`VarCharMax`)."
+    )
+    custom_vars: Literal["varchar", "super"] = Field(
+        default="varchar", description="Type of a new column `CustomVars`: up to 65,535 bytes as hauser's, or 16 MB."
+    )
+
+    @field_validator("workgroup", "password_env")
+    @classmethod
+    def _one_way_in(cls, value: str | None, info: ValidationInfo) -> str | None:
+        others = [name for name in ("cluster", "workgroup") if name != info.field_name and info.data.get(name)]
+        if value and others:
+            raise ValueError(f"cannot stand beside `{others[0]}`: choose one way of signing in")
+        return value
+
+    @model_validator(mode="after")
+    def _known_user(self) -> RedshiftSettings:
+        if self.user and self.workgroup:
+            raise ValueError("`user` cannot stand beside `workgroup`, where it is that of the AWS role")
+        if not self.user and not self.workgroup:
+            raise ValueError("`user` is missing, or `workgroup` of Redshift Serverless, which brings one")
+        return self
 
 
 class NoWarehouseSettings(_Warehouse):
@@ -127,7 +187,7 @@ class NoWarehouseSettings(_Warehouse):
 StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
-DatabaseSettings = DuckDBSettings | PostgresSettings
+DatabaseSettings = DuckDBSettings | PostgresSettings | RedshiftSettings
 """A database to load into."""
 
 WarehouseSettings = Annotated[DatabaseSettings | NoWarehouseSettings, Field(discriminator="kind")]

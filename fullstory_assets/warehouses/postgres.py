@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import KW_ONLY, dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
+from fullstory_assets.warehouses.csv_rows import csv_where_null_is_nothing, staged_arrays
 from fullstory_assets.warehouses.postgres_errors import refusal
 from fullstory_assets.warehouses.sql import (
     INT64_DIGITS,
@@ -37,7 +37,6 @@ from fullstory_assets.warehouses.staged_file import require_staged_rows, staged_
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection, cursor
-    from pyarrow import Array
 
 TYPES: dict[ColumnType, str] = {
     "int64": "bigint",
@@ -50,7 +49,6 @@ TYPES: dict[ColumnType, str] = {
 the character NUL."""
 
 _UNBOUNDED_TEXT = {"text", "character varying"}
-_ROWS_AT_ONCE = 8192
 _PATIENCE_SECONDS = 600
 
 
@@ -159,8 +157,8 @@ class PostgresWarehouse:
         """Insert a staged file's rows; `columns` are the file's by the table's."""
         names = ", ".join(DIALECT.quoted(name) for name in columns)
         copy = f"COPY {self._target(table)} ({names}) FROM STDIN (FORMAT csv)"
-        for csv in _csv(staged, [*columns.values()]):
-            cursor.copy_expert(copy, csv)
+        for arrays in staged_arrays(staged.path, [*columns.values()]):
+            cursor.copy_expert(copy, csv_where_null_is_nothing(arrays))
 
     def _count(self, cursor: cursor, table: str, condition: str, staged: StagedWindow) -> int:
         cursor.execute(count_rows(self._target(table), condition), window_values(staged))
@@ -208,28 +206,3 @@ def _condition(matching: Matching) -> str:
     if moment.type in _UNBOUNDED_TEXT:
         moment_name = f"CAST({moment_name} AS {TYPES['timestamp']})"
     return window_condition(DIALECT.quoted(org.name), moment_name, org_value="%s", moment_value="%s")
-
-
-def _csv(staged: StagedWindow, columns: Sequence[str]) -> Iterator[BytesIO]:
-    """Yield a staged file's rows as CSV: every value in quotes, NULL as nothing."""
-    import pyarrow.csv as pa_csv
-    import pyarrow.parquet as pq
-    from pyarrow import RecordBatch
-
-    options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
-    with pq.ParquetFile(staged.path) as file:
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[*columns]):
-            arrays = [_without_nul(batch.column(name)) for name in columns]
-            csv = BytesIO()
-            pa_csv.write_csv(RecordBatch.from_arrays(arrays, names=[*columns]), csv, options)
-            csv.seek(0)
-            yield csv
-
-
-def _without_nul(values: Array) -> Array:
-    import pyarrow.compute as pc
-
-    if str(values.type) != "string":
-        return values
-    options = pc.ReplaceSubstringOptions(pattern="\0", replacement="")
-    return pc.call_function("replace_substring", [values], options)

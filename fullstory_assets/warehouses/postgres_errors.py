@@ -26,7 +26,8 @@ _REMEDIES = {
     "53100": "Nothing was changed. Make room on the server's disk, then run it again.",
     "25006": "This server takes no writes; give the address of the primary.",
 }
-_ANY_REMEDY = "Nothing was changed. Run it again; if it happens again, please report it."
+ANY_REMEDY = "Nothing was changed. Run it again; if it happens again, please report it."
+"""Remedy when nothing better is known."""
 
 
 def refusal(name: str, error: Error) -> WarehouseError:
@@ -36,24 +37,35 @@ def refusal(name: str, error: Error) -> WarehouseError:
         name: What messages call the database.
         error: What psycopg2 raised.
     """
-    from psycopg2 import InterfaceError, OperationalError
-
     code = error.pgcode or ""
-    words = (error.diag.message_primary or str(error)).strip().split("\n")[0].rstrip(".")
+    words = words_of(error)
     if code.startswith(_DATA):
         words = re.sub(r"\".*\"|'.*'", "(a value)", words)
     if code in _LOCKED:
         return WarehouseLocked(f"PostgreSQL at {name} was busy: {words}.", remedy="Nothing was changed. Run it again.")
-    lost = isinstance(error, (OperationalError, InterfaceError)) and not code
     remedy = next((remedy for begin, remedy in _REMEDIES.items() if code.startswith(begin)), "")
-    if lost or code.startswith(_UNREACHABLE):
-        return WarehouseUnreachable(f"PostgreSQL at {name} did not answer: {words}.", remedy=_not_let_in(words))
+    if is_lost(error):
+        return WarehouseUnreachable(f"PostgreSQL at {name} did not answer: {words}.", remedy=not_let_in(words))
     return WarehouseError(
-        f"PostgreSQL at {name} refused: {words} ({code or type(error).__name__}).", remedy=remedy or _ANY_REMEDY
+        f"PostgreSQL at {name} refused: {words} ({code or type(error).__name__}).", remedy=remedy or ANY_REMEDY
     )
 
 
-def _not_let_in(words: str) -> str:
+def words_of(error: Error) -> str:
+    """Return the first line of what the server, or libpq, says."""
+    return (error.diag.message_primary or str(error)).strip().split("\n")[0].rstrip(".")
+
+
+def is_lost(error: Error) -> bool:
+    """Return whether there is no connection, or no longer."""
+    from psycopg2 import InterfaceError, OperationalError
+
+    code = error.pgcode or ""
+    return code.startswith(_UNREACHABLE) or (isinstance(error, (OperationalError, InterfaceError)) and not code)
+
+
+def not_let_in(words: str) -> str:
+    """Return the remedy for a connection that was refused, none when the words do not say why."""
     # Before a session there is no SQLSTATE (https://www.psycopg.org/docs/module.html#psycopg2.OperationalError).
     if "authentication failed" in words or "no password supplied" in words or "pg_hba.conf" in words:
         return _REMEDIES["28"]

@@ -166,9 +166,17 @@ def create_table(dialect: Dialect, table: str, schema: TableSchema) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} ({columns})"
 
 
-def add_column(dialect: Dialect, table: str, column: Column) -> str:
-    """Return the statement that appends `column`, nullable, unless another process has just done so."""
-    return f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {_definition(dialect, column)}"
+def add_column(dialect: Dialect, table: str, column: Column, *, unless_there: bool = True) -> str:
+    """Return the statement that appends `column`, nullable.
+
+    Args:
+        dialect: The engine's.
+        table: Already quoted.
+        column: The new one.
+        unless_there: Whether it does nothing when another process has just done so; not all engines can say that.
+    """
+    unless = "IF NOT EXISTS " if unless_there else ""
+    return f"ALTER TABLE {table} ADD COLUMN {unless}{_definition(dialect, column)}"
 
 
 def insert_rows(table: str, columns: Mapping[str, str], source: str) -> str:
