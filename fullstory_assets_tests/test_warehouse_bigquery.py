@@ -77,7 +77,7 @@ class BigQueryDatabase:
         self.client.create_dataset(name)
 
     def warehouse(self) -> BigQueryWarehouse:
-        return Uploading(self.server.client(), self.name)
+        return Uploading(self.server.client(), self.name, patience_seconds=20)
 
     def create_table(self, table: str, columns: Sequence[tuple[str, ColumnType]]) -> None:
         self.client.create_table(Table(self.path(table), [SchemaField(name, TYPES[type_]) for name, type_ in columns]))
@@ -122,8 +122,12 @@ def server(storage: GCSServer) -> Iterator[BigQueryServer]:
 
 
 @pytest.fixture
-def database(server: BigQueryServer) -> BigQueryDatabase:
-    return BigQueryDatabase(server, f"t{uuid4().hex}")
+def database(server: BigQueryServer) -> Iterator[BigQueryDatabase]:
+    database = BigQueryDatabase(server, f"t{uuid4().hex}")
+    yield database
+    # With each table the server takes longer.
+    database.client.delete_dataset(database.name, delete_contents=True)
+    database.client.close()
 
 
 class TestBigQuery(WarehouseContract):

@@ -100,9 +100,9 @@ class BigQueryWarehouse:
 
         with refusals(self.name):
             # Others that make or change the same table come in between.
-            again = retry_if_exception_type((Conflict, PreconditionFailed))
+            again = retry_if_exception_type((Conflict, PreconditionFailed)) | retry_if_exception(is_concurrent)
             added = self._turns(again)(self._ensure_columns, table, schema)
-            self._ensure_lock(table)
+            self._turns(again)(self._ensure_lock, table)
         return added
 
     def replace_windows(self, table: str, schema: TableSchema, windows: Sequence[StagedWindow]) -> list[int]:
