@@ -8,13 +8,16 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
-from google.cloud.bigquery import Client, SchemaField, Table
+from google.cloud.bigquery import SchemaField, Table, TimePartitioning
 
-from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.errors import WarehouseError
+from fullstory_assets.schema import EVENTS, ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
 from fullstory_assets.warehouses.bigquery_columns import DIALECT, TYPES
 from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
+from fullstory_assets_tests.contracts.database import TABLE
+from fullstory_assets_tests.contracts.staging import events, hour, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.gcs_server import GCSServer, gcs_server
 
@@ -134,3 +137,83 @@ class TestBigQuery(WarehouseContract):
     @pytest.fixture
     def database(self, database: BigQueryDatabase) -> BigQueryDatabase:
         return database
+
+
+def load(database: BigQueryDatabase, *windows: StagedWindow, table: str = TABLE) -> list[int]:
+    warehouse = database.warehouse()
+    warehouse.ensure_table(table, EVENTS)
+    return warehouse.replace_windows(table, EVENTS, windows)
+
+
+def test_it_says_what_answered(database: BigQueryDatabase):
+    assert database.warehouse().check() == f"BigQuery dataset p.{database.name} in US"
+
+
+def test_new_table_has_a_partition_a_day_and_the_types_that_people_expect(database: BigQueryDatabase):
+    warehouse = BigQueryWarehouse(database.client, database.name, partition_expiration_days=400)
+    warehouse.ensure_table(TABLE, EVENTS)
+    made = database.client.get_table(database.path(TABLE))
+    assert made.time_partitioning == TimePartitioning("DAY", field="EventStart", expiration_ms=400 * 86_400_000)
+    assert made.clustering_fields == ["OrgId", "EventStart"]
+    fields = {field.name: field for field in made.schema}
+    assert {field.mode for field in made.schema} == {"NULLABLE"}
+    assert fields["UserId"].field_type == "INTEGER"
+    assert fields["EventCumulativeLayoutShift"].field_type == "FLOAT"
+    assert fields["CustomVars"].field_type == fields["PageUrl"].field_type == "STRING"
+    assert fields["EventStart"].description == "When the event happened; decides the window a record belongs to."
+
+
+def test_table_as_hauser_made_it_takes_rows_into_the_partition_of_their_day(database, tmp_path: Path):
+    name = DIALECT.quoted(*database.path("fs_export").split("."))
+    database.query(
+        f"CREATE TABLE {name} (EventCustomName STRING, EventStart TIMESTAMP NOT NULL, EventType STRING NOT NULL, "
+        "EventTargetSelectorTok STRING, PageAgent STRING, UserId INT64, CustomVars STRING) PARTITION BY _PARTITIONDATE"
+    )
+    row = {**events(1)[0], "PageUserAgent": "agent", "EventTargetSelector": "#a", "UserId": 7, "CustomVars": "{}"}
+    for _ in range(2):
+        assert load(database, stage(tmp_path, [row]), table="fs_export") == [1]
+    asked = "PageAgent, EventTargetSelectorTok, UserId, OrgId, FORMAT_TIMESTAMP('%F', _PARTITIONTIME)"
+    assert database.query(f"SELECT {asked} FROM {name}") == [("agent", "#a", 7, "acme", "2026-01-02")]
+
+
+def test_table_that_wants_a_condition_on_its_partitions_gets_one(database: BigQueryDatabase, tmp_path: Path):
+    database.warehouse().ensure_table(TABLE, EVENTS)
+    table = database.client.get_table(database.path(TABLE))
+    table.require_partition_filter = True
+    database.client.update_table(table, ["require_partition_filter"])
+    with pytest.raises(Exception, match="without a filter"):
+        database.rows(TABLE, "EventType")
+    for n in (3, 2):
+        windows = [stage(tmp_path, events(n, window=hour(i)), window=hour(i)) for i in (1, 30)]
+        assert load(database, *windows) == [n, n]
+
+
+def test_a_required_column_that_is_empty_stops_the_load(database: BigQueryDatabase, tmp_path: Path):
+    columns = [SchemaField("EventType", "STRING", mode="REQUIRED"), SchemaField("OrgId", "STRING")]
+    database.client.create_table(Table(database.path(TABLE), columns))
+    row = {**events(1)[0], "EventType": None, "UserEmail": "a secret"}
+    with pytest.raises(WarehouseError, match="refused: ") as caught:
+        load(database, stage(tmp_path, [row]))
+    assert "secret" not in str(caught.value)
+    assert database.rows(TABLE, "EventType") == []
+
+
+def test_nothing_is_left_but_the_table_and_its_lock(database: BigQueryDatabase, tmp_path: Path):
+    load(database, stage(tmp_path, events(2)))
+    found = {table.table_id for table in database.client.list_tables(database.name)}
+    assert found == {TABLE, f"{TABLE}__lock"}
+
+
+def test_a_missing_dataset_is_told(server: BigQueryServer):
+    warehouse = BigQueryWarehouse(server.client(), "nowhere")
+    for call in (warehouse.check, lambda: warehouse.ensure_table(TABLE, EVENTS)):
+        with pytest.raises(WarehouseError, match=r"BigQuery at p.nowhere refused: .*Make the dataset, or correct"):
+            call()
+
+
+def test_a_file_that_is_not_there_is_told(database: BigQueryDatabase, tmp_path: Path):
+    database.warehouse().ensure_table(TABLE, EVENTS)
+    warehouse = BigQueryWarehouse(database.client, database.name)
+    staged = replace(stage(tmp_path, events(2)), uri=f"gs://{BUCKET}/gone.parquet")
+    with pytest.raises(WarehouseError, match=r"gone\.parquet"):
+        warehouse.replace_windows(TABLE, EVENTS, [staged])

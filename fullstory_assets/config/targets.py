@@ -17,6 +17,8 @@ from fullstory_assets.config.addresses import (
     DatabaseName,
     EndpointUrl,
     GCSBucket,
+    GoogleLocation,
+    GoogleProject,
     HostName,
     Port,
     S3Bucket,
@@ -111,8 +113,32 @@ class PostgresSettings(_Warehouse):
     )
 
 
+class BigQuerySettings(_Warehouse):
+    """A dataset of Google BigQuery, which loads files from Google Cloud Storage."""
+
+    reads_from: ClassVar[str | None] = "gcs"
+
+    kind: Literal["bigquery"] = Field(default="bigquery", description="A dataset of Google BigQuery.")
+    project: GoogleProject | None = Field(
+        default=None,
+        description="Project that holds the dataset and pays for the jobs. Unset: that of the credentials.",
+    )
+    dataset: SqlName = Field(description="Name of the dataset, which exists.")
+    location: GoogleLocation | None = Field(
+        default=None, description="The dataset's location, such as EU. Unset: BigQuery finds it."
+    )
+    partition_expiration_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which BigQuery deletes the events of a day, in a table made by the load. Unset: never.",
+    )
+    table: SqlName = Field(
+        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    )
+
+
 StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
-WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings, Field(discriminator="kind")]
+WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings | BigQuerySettings, Field(discriminator="kind")]
 """Which database is loaded; told apart by `kind`."""

@@ -50,10 +50,9 @@ def tell_conflicts() -> None:
             return errors.BigQueryError("invalidQuery", "Transaction is aborted due to concurrent update against table")
         return from_duckdb(error, *where)
 
-    errors.from_duckdb = told
     for module in [*sys.modules.values()]:
         if getattr(module, "from_duckdb", None) is from_duckdb:
-            module.from_duckdb = told
+            setattr(module, "from_duckdb", told)  # noqa: B010 - the type checker knows no such module
 
 
 if __name__ == "__main__":
