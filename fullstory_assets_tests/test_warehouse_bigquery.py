@@ -215,5 +215,5 @@ def test_a_file_that_is_not_there_is_told(database: BigQueryDatabase, tmp_path: 
     database.warehouse().ensure_table(TABLE, EVENTS)
     warehouse = BigQueryWarehouse(database.client, database.name)
     staged = replace(stage(tmp_path, events(2)), uri=f"gs://{BUCKET}/gone.parquet")
-    with pytest.raises(WarehouseError, match=r"gone\.parquet"):
+    with pytest.raises(WarehouseError, match=r"Not found: URI gs://events/gone\.parquet \(notFound\)\. .*again"):
         warehouse.replace_windows(TABLE, EVENTS, [staged])

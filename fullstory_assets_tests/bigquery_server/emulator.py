@@ -7,11 +7,12 @@ import functools
 import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from local_bigquery import errors  # pyright: ignore[reportMissingImports] - of the emulator's environment
 from local_bigquery.catalog import tables  # pyright: ignore[reportMissingImports]
 from local_bigquery.cli import main  # pyright: ignore[reportMissingImports]
+from local_bigquery.jobs import runner  # pyright: ignore[reportMissingImports]
 
 _CONFLICTS = ("Failed to commit DuckLake transaction", "Transaction conflict", "write-write conflict")
 _Result = TypeVar("_Result")
@@ -55,9 +56,23 @@ def tell_conflicts() -> None:
             setattr(module, "from_duckdb", told)  # noqa: B010 - the type checker knows no such module
 
 
-if __name__ == "__main__":
-    from local_bigquery.jobs import runner  # noqa: F401  # pyright: ignore[reportMissingImports] - so that it is mended
+def tell_missing_files() -> None:
+    """Let a load job whose file is not there say so in BigQuery's words instead of those of DuckDB's HTTP client."""
+    load = runner.HANDLERS["load"]
 
+    def told(cursor: object, config: Any, upload: str | None) -> object:
+        try:
+            return load(cursor, config, upload)
+        except errors.BigQueryError as error:
+            if "HTTP 404" not in str(error):
+                raise
+            raise errors.not_found("URI", " ".join(config.sourceUris)) from error
+
+    runner.HANDLERS["load"] = told
+
+
+if __name__ == "__main__":
     change_tables_in_turn()
+    tell_missing_files()
     tell_conflicts()
     sys.exit(main())
