@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test coverage bench reliability contracts chaos fuzz lint format docs lock clean
+.PHONY: help setup demo dev test test-servers coverage bench reliability contracts chaos fuzz lint format docs lock clean
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -8,7 +8,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 
 help: ## Show what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/ready ## Install everything, pinned, into .venv
 
@@ -30,6 +30,16 @@ dev: .venv/ready ## Run Dagster with your fullstory.yaml
 
 test: .venv/ready ## Run all tests
 	$(BIN)/pytest --numprocesses 2
+
+test-servers: .venv-bigquery/ready ## Install the stand-in for BigQuery, which the tests need (Python 3.13, 800 MB)
+
+BIGQUERY := fullstory_assets_tests/bigquery_server
+.venv-bigquery/ready: $(BIGQUERY)/requirements.lock $(BIGQUERY)/extensions.py | .venv/ready
+	PYENV_VERSION=3.13 $(BIN)/uv venv --quiet --clear --python 3.13 .venv-bigquery
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-bigquery/bin/python $(BIGQUERY)/requirements.lock
+	mkdir -p .venv-bigquery/home
+	HOME=$(CURDIR)/.venv-bigquery/home .venv-bigquery/bin/python $(BIGQUERY)/extensions.py
+	@touch $@
 
 coverage: .venv/ready ## Run all tests and show which lines they miss
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
@@ -68,7 +78,9 @@ docs: .venv/ready ## Write the tables of settings and faults anew
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.10 --all-extras --group dev \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
+	$(BIN)/uv pip compile $(BIGQUERY)/requirements.in --universal --python-version 3.13 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o $(BIGQUERY)/requirements.lock
 
 clean: ## Remove .venv, caches, and the demo's data (not yours)
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .logs_queue logs .fuzz data/demo data/sandbox data/benchmarks
+	rm -rf .venv .venv-bigquery .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .logs_queue logs .fuzz data/demo data/sandbox data/benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

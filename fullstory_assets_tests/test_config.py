@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from fullstory_assets.config import Organization, Settings, api_url_for_key, sandbox_settings
 from fullstory_assets.config.docs import SECTIONS, settings_of, settings_table
+from fullstory_assets.config.targets import DuckDBSettings
 from fullstory_assets.errors import MissingSecret
 from fullstory_assets.sync import MAX_EXPORTS
 from fullstory_assets.windows import EVERY, WindowGrid
@@ -75,7 +76,16 @@ def test_a_schema_that_duckdb_could_not_tell_from_its_database(schema):
 
 
 def test_duckdb_tells_its_schema_main_from_a_database_of_that_name():
-    settings(warehouse={"kind": "duckdb", "path": "main.duckdb", "schema": "main"})
+    chosen = settings(warehouse={"kind": "duckdb", "path": "main.duckdb", "schema": "main"}).warehouse
+    assert isinstance(chosen, DuckDBSettings)
+    assert chosen.db_schema == "main"
+
+
+def test_bigquery_wants_its_files_in_google_cloud_storage():
+    with pytest.raises(ValidationError, match="bigquery loads files from gcs; set `kind` of storage to that"):
+        settings(warehouse={"kind": "bigquery", "dataset": "fullstory"})
+    stored = {"kind": "gcs", "bucket": "acme"}
+    assert settings(storage=stored, warehouse={"kind": "bigquery", "dataset": "fullstory"})
 
 
 def test_settings_cannot_be_changed():

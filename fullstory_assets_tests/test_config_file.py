@@ -175,6 +175,18 @@ WRONG = {
         f"{ACME}warehouse:\n  kind: postgres\n  host: h\n  database: d password=hunter2\n  user: u",
         "7: warehouse.database: must be the name alone",
     ),
+    "a project's name": (
+        f"{ACME}warehouse:\n  kind: bigquery\n  project: Acme Data\n  dataset: d",
+        "6: warehouse.project: 'Acme Data' is not allowed: the project's id",
+    ),
+    "a location that is none": (
+        f"{ACME}warehouse:\n  kind: bigquery\n  dataset: d\n  location: Frankfurt",
+        "7: warehouse.location: 'Frankfurt' is not allowed: a location of BigQuery",
+    ),
+    "days that are none": (
+        f"{ACME}warehouse:\n  kind: bigquery\n  dataset: d\n  partition_expiration_days: 0",
+        "7: warehouse.partition_expiration_days: ",
+    ),
     "no user": (
         f"{ACME}warehouse:\n  kind: postgres\n  host: h\n  database: d",
         "4: warehouse.user: is missing",

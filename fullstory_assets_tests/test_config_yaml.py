@@ -96,7 +96,10 @@ def test_files_of_windows_editors(tmp_path, content):
     assert load(tmp_path, content).organizations[0].name == "acme"
 
 
-@pytest.mark.parametrize("page", ["storage.md", "warehouses.md", "duckdb.md", "postgres.md", "redshift.md"])
+PAGES = ["storage.md", "warehouses.md", "duckdb.md", "postgres.md", "redshift.md", "bigquery.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_what_the_pages_show_is_a_configuration(tmp_path, page):
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
 

@@ -13,7 +13,7 @@ PACKAGE = Path(fullstory_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "extras", "windows", "window_set", "workers"},
+    {"errors", "extras", "google_errors", "windows", "window_set", "workers"},
     {"schema", "config", "catch_up"},
     {"client", "storage", "warehouses", "sandbox", "connect"},
     {"export_record"},

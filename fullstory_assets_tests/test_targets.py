@@ -3,12 +3,19 @@
 import gzip
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from dagster import build_init_resource_context
+from google.auth.credentials import AnonymousCredentials
 
+from fullstory_assets.config.targets import BigQuerySettings
+from fullstory_assets.errors import MissingPackage
+from fullstory_assets.resources.storages import GCSStorageResource
+from fullstory_assets.resources.warehouses import BigQueryWarehouseResource, warehouse_resource
+from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
 from fullstory_assets_tests.gcs_server import gcs_server
 from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
@@ -22,6 +29,15 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer()
     yield server
     server.stop()
+
+
+@contextmanager
+def bigquery_server(storage_url: str) -> Iterator[BigQueryServer]:
+    server = BigQueryServer(storage_url)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def choose(project, **sections) -> None:
@@ -166,3 +182,32 @@ def test_without_a_warehouse_the_last_asset_says_what_is_missing(recent, warehou
     assert all(result.success for result in ticks.run(ticks.requests()))
     assert "9 of 9 windows done" in str(ticks.evaluate().skip_reason)
     assert not [key for key in recent.definitions.resolve_all_asset_keys() if key.path[-1] == "events"]
+
+
+@pytest.mark.skipif(not INSTALLED, reason=MISSING)
+def test_windows_are_loaded_into_bigquery_and_again(project, monkeypatch):
+    monkeypatch.setattr("google.auth.default", lambda **_: (AnonymousCredentials(), "p"))
+    monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+    with gcs_server() as storage, bigquery_server(storage.url) as server, closing(server.client()) as client:
+        storage.objects.make_bucket("fullstory")
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
+        client.create_dataset("acme")
+        warehouse = {"kind": "bigquery", "dataset": "acme", "table": "events", "partition_expiration_days": 9999}
+        choose(project, storage={"kind": "gcs", "bucket": "fullstory", "prefix": "x"}, warehouse=warehouse)
+        windows = project.windows(0, 1, 2)
+        for _ in range(2):
+            assert project.run(windows).success
+        query = "SELECT TIMESTAMP_TRUNC(EventStart, HOUR), COUNT(*) FROM acme.events GROUP BY 1"
+        assert dict(tuple(row.values()) for row in client.query_and_wait(query)) == truth(windows)
+        assert {table.table_id for table in client.list_tables("acme")} == {"events", "events__lock"}
+
+
+def test_without_its_package_bigquery_names_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dagster_gcp", None)
+    resource = warehouse_resource(BigQuerySettings(dataset="acme"), GCSStorageResource(bucket="acme"))
+    assert isinstance(resource, BigQueryWarehouseResource)
+    opened = resource.yield_for_execution(build_init_resource_context())
+    with pytest.raises(MissingPackage, match=r"dagster_gcp .*pip install 'fullstory-assets\[bigquery\]'"), opened:
+        raise AssertionError

@@ -68,6 +68,20 @@ GCSBucket = Annotated[
 ]
 """Name of a bucket of Google Cloud Storage (https://cloud.google.com/storage/docs/buckets#naming)."""
 
+GoogleProject = Annotated[
+    str,
+    matching(
+        r"([a-z0-9.-]{1,63}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "the project's id: 6 to 30 lower-case letters, digits and `-`",
+    ),
+]
+"""Id of a project of Google Cloud (https://cloud.google.com/resource-manager/docs/creating-managing-projects)."""
+
+GoogleLocation = Annotated[
+    str, matching(r"(?i)[a-z]{2}|[a-z]+-[a-z]+[0-9]{1,2}", "a location of BigQuery, such as EU or europe-west1")
+]
+"""Name of a location (https://cloud.google.com/bigquery/docs/locations)."""
+
 S3Bucket = Annotated[
     str,
     matching(

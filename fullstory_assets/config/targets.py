@@ -18,6 +18,8 @@ from fullstory_assets.config.addresses import (
     DatabaseName,
     EndpointUrl,
     GCSBucket,
+    GoogleLocation,
+    GoogleProject,
     HostName,
     IamRole,
     Port,
@@ -171,6 +173,30 @@ class RedshiftSettings(_Warehouse):
         return self
 
 
+class BigQuerySettings(_Warehouse):
+    """A dataset of Google BigQuery, which loads files from Google Cloud Storage."""
+
+    reads_from: ClassVar[str | None] = "gcs"
+
+    kind: Literal["bigquery"] = Field(default="bigquery", description="A dataset of Google BigQuery.")
+    project: GoogleProject | None = Field(
+        default=None,
+        description="Project that holds the dataset and pays for the jobs. Unset: that of the credentials.",
+    )
+    dataset: SqlName = Field(description="Name of the dataset, which exists.")
+    location: GoogleLocation | None = Field(
+        default=None, description="The dataset's location, such as EU. Unset: BigQuery finds it."
+    )
+    partition_expiration_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which BigQuery deletes the events of a day, in a table made by the load. Unset: never.",
+    )
+    table: SqlName = Field(
+        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    )
+
+
 class NoWarehouseSettings(_Warehouse):
     """No warehouse: the files in storage are what there is."""
 
@@ -187,7 +213,7 @@ class NoWarehouseSettings(_Warehouse):
 StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
-DatabaseSettings = DuckDBSettings | PostgresSettings | RedshiftSettings
+DatabaseSettings = DuckDBSettings | PostgresSettings | RedshiftSettings | BigQuerySettings
 """A database to load into."""
 
 WarehouseSettings = Annotated[DatabaseSettings | NoWarehouseSettings, Field(discriminator="kind")]

@@ -1,6 +1,8 @@
 """The warehouses as Dagster resources."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from fullstory_assets.config.secrets import read_secret
-from fullstory_assets.config.targets import DatabaseSettings, PostgresSettings, RedshiftSettings
+from fullstory_assets.config.targets import BigQuerySettings, DatabaseSettings, PostgresSettings, RedshiftSettings
 from fullstory_assets.extras import load_extra
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
@@ -16,6 +18,7 @@ from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
 
+    from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
     from fullstory_assets.warehouses.postgres import PostgresWarehouse
     from fullstory_assets.warehouses.redshift import RedshiftWarehouse
 
@@ -157,6 +160,37 @@ class RedshiftWarehouseResource(dg.ConfigurableResource["RedshiftWarehouse"]):
         return self.user, password
 
 
+class BigQueryWarehouseResource(dg.ConfigurableResource["BigQueryWarehouse"]):
+    """A dataset of Google BigQuery that holds the tables; Google's default credentials apply."""
+
+    project: str | None = Field(default=None, description="Project that holds the dataset and pays for the jobs.")
+    dataset: str = Field(description="Name of the dataset, which exists.")
+    location: str | None = Field(default=None, description="The dataset's location.")
+    partition_expiration_days: int | None = Field(default=None, description="Days that a new table keeps events.")
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> "Iterator[BigQueryWarehouse]":
+        """Give the warehouse, and close its connections when the run ends.
+
+        Raises:
+            MissingPackage: dagster-gcp is not installed.
+            WarehouseError: There are no credentials.
+        """
+        from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
+
+        resource = load_extra("dagster_gcp", extra="bigquery").BigQueryResource(
+            project=self.project, location=self.location
+        )
+        with ExitStack() as stack:
+            warehouse = BigQueryWarehouse.connect(
+                lambda: stack.enter_context(resource.get_client()),
+                dataset=self.dataset,
+                partition_expiration_days=self.partition_expiration_days,
+            )
+            stack.callback(warehouse.client.close)
+            yield warehouse
+
+
 def warehouse_resource(chosen: DatabaseSettings, storage: dg.ConfigurableResource[Any]) -> dg.ConfigurableResource[Any]:
     """Return the resource of the warehouse that the settings describe.
 
@@ -169,4 +203,6 @@ def warehouse_resource(chosen: DatabaseSettings, storage: dg.ConfigurableResourc
     if isinstance(chosen, RedshiftSettings):
         region = getattr(storage, "region", None)
         return RedshiftWarehouseResource(storage=storage, region=region, **chosen.model_dump(exclude={"kind", "table"}))
+    if isinstance(chosen, BigQuerySettings):
+        return BigQueryWarehouseResource(**chosen.model_dump(exclude={"kind", "table"}))
     return DuckDBWarehouseResource(path=str(chosen.path), db_schema=chosen.db_schema)

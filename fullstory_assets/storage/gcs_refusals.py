@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeGuard
 
 from fullstory_assets.errors import StorageError
+from fullstory_assets.google_errors import BAD_CREDENTIALS, NO_CREDENTIALS, innermost, refuses_credentials
 
 if TYPE_CHECKING:
     from requests import Response
@@ -19,13 +20,6 @@ _QUERY = re.compile(r"\?[^\s'\")]*")
 _PERMISSION = re.compile(r"storage\.\w+\.\w+")
 _WORDS = 500
 
-_NO_CREDENTIALS = (
-    "Give the machine a service account, let GOOGLE_APPLICATION_CREDENTIALS name a key file, or sign in: "
-    "gcloud auth application-default login."
-)
-_BAD_CREDENTIALS = (
-    "The credentials are no longer good: renew the key, or sign in: gcloud auth application-default login."
-)
 _BUSY = "It was repeated until the time for that was over; run it again later."
 _DISK = "Check that the local file is there and that the temporary folder (TMPDIR) has room, then run it again."
 
@@ -53,7 +47,7 @@ def refusals(verb: str, where: str, *, bucket: str) -> Iterator[None]:
     except _foreseen() as error:
         # The client ends an upload with a ValueError when Google kept only a part of a chunk
         # (https://github.com/googleapis/python-storage/issues/611).
-        cause = _cause(error)
+        cause = innermost(error)
         words = _words(cause).rstrip(". ")
         raise StorageError(f"Could not {verb} {where}: {words}.", remedy=_remedy(cause, words, verb, bucket)) from error
 
@@ -73,23 +67,6 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from urllib3.exceptions import HTTPError
 
     return (GoogleAPIError, GoogleAuthError, DataCorruption, HTTPError, OSError, ValueError)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the innermost of the errors that clients wrap around each other: the one that has something to say."""
-    from google.api_core.exceptions import RetryError
-    from google.auth.exceptions import TransportError
-    from requests import RequestException
-    from urllib3.exceptions import MaxRetryError
-
-    inner: object = None
-    if isinstance(error, RetryError):
-        inner = error.cause
-    elif isinstance(error, MaxRetryError):
-        inner = error.reason
-    elif isinstance(error, RequestException | TransportError):
-        inner = error.args[0] if error.args else None
-    return _cause(inner) if isinstance(inner, BaseException) else error
 
 
 def _is_of_the_disk(error: BaseException) -> TypeGuard[OSError]:
@@ -121,17 +98,16 @@ def _said(response: Response) -> str:
 
 
 def _remedy(error: BaseException, words: str, verb: str, bucket: str) -> str:
-    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+    from google.auth.exceptions import DefaultCredentialsError
 
     if isinstance(error, DefaultCredentialsError):
-        return _NO_CREDENTIALS
+        return NO_CREDENTIALS
     if _is_of_the_disk(error):
         return _DISK
     response: Response | None = getattr(error, "response", None)
     status = response.status_code if response is not None else 0
-    refused = isinstance(error, GoogleAuthError) and not isinstance(error, TransportError)
-    if refused or status == HTTPStatus.UNAUTHORIZED:
-        return _BAD_CREDENTIALS
+    if refuses_credentials(error) or status == HTTPStatus.UNAUTHORIZED:
+        return BAD_CREDENTIALS
     if status == HTTPStatus.FORBIDDEN:
         return _grant(words, verb, bucket)
     if "bucket does not exist" in words:

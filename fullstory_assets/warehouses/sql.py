@@ -200,7 +200,9 @@ def count_rows(source: str, condition: str) -> str:
     return f"SELECT count(*) FROM {source} WHERE {condition}"  # noqa: S608  (quoted names only)
 
 
-def window_condition(org: str, moment: str, *, org_value: str = "?", moment_value: str = "?") -> str:
+def window_condition(
+    org: str, moment: str, *, org_value: str = "?", moment_value: str = "?", end_value: str | None = None
+) -> str:
     """Return the condition of one organization's rows in a window: half open, the start in and the end out.
 
     Its bound values are those of `window_values`, in that order.
@@ -210,8 +212,9 @@ def window_condition(org: str, moment: str, *, org_value: str = "?", moment_valu
         moment: Expression of the time's column.
         org_value: Placeholder of the organization, or an expression around it.
         moment_value: The same for each of the two bounds.
+        end_value: That of the end, where placeholders have names.
     """
-    return f"{org} = {org_value} AND {moment} >= {moment_value} AND {moment} < {moment_value}"
+    return f"{org} = {org_value} AND {moment} >= {moment_value} AND {moment} < {end_value or moment_value}"
 
 
 def window_values(staged: StagedWindow) -> tuple[str, datetime, datetime]:

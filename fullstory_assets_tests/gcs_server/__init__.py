@@ -1,4 +1,5 @@
-"""Google Cloud Storage on this machine, as far as the storage and its client use it: the JSON API of objects.
+"""Google Cloud Storage on this machine, as far as the storage and its client use it: the JSON API of objects,
+and reading by the XML API, as other services do.
 
 It does what Google documents where that matters to us: an object is replaced at once and gets a new generation, a wrong
 checksum is refused, an upload goes on where it was cut, a list is in the order of UTF-8 and in pages, who may not list

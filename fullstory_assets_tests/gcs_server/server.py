@@ -21,6 +21,7 @@ _KNOWN |= {"generation", "name"}
 _UPLOAD = re.compile(r"/(?:resumable/)?upload/storage/v1/b/([^/]+)/o")
 _LIST = re.compile(r"/storage/v1/b/([^/]+)/o")
 _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
+_XML_OBJECT = re.compile(r"/(?!storage/|upload/|download/|resumable/|batch/)([^/]+)/(.+)")
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -73,6 +74,9 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
+        self._serve()
+
+    def do_HEAD(self) -> None:
         self._serve()
 
     def do_POST(self) -> None:
@@ -138,7 +142,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.cut is not None:
             body = body[: fault.cut]
             self.close_connection = True
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _route(self, body: bytes) -> Answer:
         url = urlsplit(self.path)
@@ -155,6 +160,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._list(parts[1], query)
         if parts := _OBJECT.fullmatch(url.path):
             return self._object(parts[1], unquote(parts[2]), query)
+        if (parts := _XML_OBJECT.fullmatch(url.path)) and self.command in {"GET", "HEAD"}:
+            # As other services of Google read objects (https://cloud.google.com/storage/docs/xml-api/get-object-download).
+            return self._media(self.gcs.objects.get(parts[1], unquote(parts[2])))
         raise Refusal(501, f"Not known here: {self.command} {url.path}")
 
     def _object(self, bucket: str, name: str, query: Mapping[str, str]) -> Answer:
@@ -182,13 +190,14 @@ class Handler(BaseHTTPRequestHandler):
             return 200, headers, gzip.decompress(found.data)
         if found.content_encoding:
             headers["Content-Encoding"] = found.content_encoding
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked is None:
             return 200, headers | {"X-Goog-Hash": f"crc32c={found.crc32c},md5={found.md5}"}, found.data
         begin, length = int(asked[1]), len(found.data)
         if begin >= length:
             raise Refusal(416, "The requested range cannot be satisfied.")
-        return 206, headers | {"Content-Range": f"bytes {begin}-{length - 1}/{length}"}, found.data[begin:]
+        end = min(int(asked[2] or length), length - 1)
+        return 206, headers | {"Content-Range": f"bytes {begin}-{end}/{length}"}, found.data[begin : end + 1]
 
     def _list(self, bucket: str, query: Mapping[str, str]) -> Answer:
         length = min(int(query.get("maxResults", self.gcs.page_size)), self.gcs.page_size)

@@ -1,0 +1,151 @@
+"""The script that replaces windows in BigQuery: one transaction in one job, which needs no caller to come to its end.
+
+Serves `bigquery.py`. A session would keep a transaction open, and others out, after its caller has died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.warehouses.base import StagedWindow
+from fullstory_assets.warehouses.sql import (
+    MOMENT_COLUMN,
+    ORG_COLUMN,
+    Dialect,
+    ExistingColumn,
+    Matching,
+    delete_rows,
+    insert_rows,
+    window_condition,
+    window_values,
+)
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+
+INGESTION_TIME = "_PARTITIONTIME"
+"""Column by which BigQuery partitions a table that names no other
+(https://cloud.google.com/bigquery/docs/using-dml-with-partitioned-tables#dml_on_ingestion-time_partitioned_tables)."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table whose windows are replaced.
+
+    Args:
+        name: Quoted.
+        lock: Quoted name of the table whose one row is changed by each load, so that loads take turns.
+        matching: Of its columns with the schema's.
+        ingestion: Length of its partitions, such as `DAY`, when they go by the time of loading.
+    """
+
+    name: str
+    lock: str
+    matching: Matching
+    ingestion: str | None = None
+
+
+def replace_script(dialect: Dialect, target: Target, windows: int, insert: str) -> str:
+    """Return the script that replaces so many windows, and answers with the rows of each as counted before its commit.
+
+    It commits when they are those of the parameter `rows`. Otherwise it ends without COMMIT, which undoes everything
+    (https://cloud.google.com/bigquery/docs/transactions#transaction_scope).
+
+    Two loads that find a window empty would not stand in each other's way: BigQuery ends a transaction only when
+    another one changes rows of the same table, and inserting is none of that. Hence the lock, which is changed first.
+
+    Args:
+        dialect: BigQuery's.
+        target: Where to.
+        windows: Their number.
+        insert: The statement that inserts the new rows; empty when there are none.
+    """
+    conditions = [_condition(dialect, target.matching, place) for place in range(windows)]
+    moment = _moment(dialect, target.matching)
+    # Bounds of all: BigQuery reads no other partitions, and some tables ask for a condition that says so.
+    bounds = f"{moment} >= @first_start AND {moment} < @last_end"
+    every = " OR ".join(f"({condition})" for condition in conditions)
+    counts = ", ".join(f"COUNTIF({condition})" for condition in conditions)
+    return "\n".join(
+        (
+            "DECLARE counts ARRAY<INT64>;",
+            "BEGIN TRANSACTION;",
+            f"UPDATE {target.lock} SET changed = CURRENT_TIMESTAMP() WHERE TRUE;",  # noqa: S608  (quoted names only)
+            f"{delete_rows(target.name, f'{bounds} AND ({every})')};",
+            f"{insert};" if insert else "",
+            f"SET counts = (SELECT [{counts}] FROM {target.name} WHERE {bounds});",  # noqa: S608  (quoted names only)
+            "IF TO_JSON_STRING(counts) = TO_JSON_STRING(@rows) THEN",
+            "  COMMIT TRANSACTION;",
+            "END IF;",
+            "SELECT found FROM UNNEST(counts) AS found WITH OFFSET AS place ORDER BY place;",
+        )
+    )
+
+
+def parameters(windows: Sequence[StagedWindow]) -> list[ScalarQueryParameter | ArrayQueryParameter]:
+    """Return the values of the script's parameters."""
+    from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+
+    values: list[ScalarQueryParameter | ArrayQueryParameter] = [
+        ArrayQueryParameter("rows", "INT64", [staged.rows for staged in windows]),
+        ScalarQueryParameter("first_start", "TIMESTAMP", min(staged.window.start for staged in windows)),
+        ScalarQueryParameter("last_end", "TIMESTAMP", max(staged.window.end for staged in windows)),
+    ]
+    for place, staged in enumerate(windows):
+        org, start, end = window_values(staged)
+        values += [
+            ScalarQueryParameter(f"org_{place}", "STRING", org),
+            ScalarQueryParameter(f"start_{place}", "TIMESTAMP", start),
+            ScalarQueryParameter(f"end_{place}", "TIMESTAMP", end),
+        ]
+    return values
+
+
+def insert_staged(
+    dialect: Dialect, target: Target, schema: TableSchema, columns: Mapping[str, Sequence[str]], source: str
+) -> str:
+    """Return the statement that copies all rows of the staging table `source` (quoted) to the target.
+
+    Args:
+        dialect: BigQuery's.
+        target: Where to.
+        schema: The declared columns.
+        columns: By the target's column, those of the staging table that hold its values: each row has them in one.
+        source: The staging table.
+    """
+    types = {found.name: (found, schema.find(name)) for name, found in target.matching.found.items()}
+    values: dict[str, str] = {}
+    for name, staged in columns.items():
+        names = [dialect.quoted(each) for each in staged]
+        value = names[0] if len(names) == 1 else f"COALESCE({', '.join(names)})"
+        found, column = types[name]
+        values[dialect.quoted(name)] = _cast(value, found, column.type) if column else value
+    if target.ingestion:
+        moment = dialect.quoted(columns[target.matching.found[MOMENT_COLUMN].name][0])
+        values[INGESTION_TIME] = f"TIMESTAMP_TRUNC({moment}, {target.ingestion})"
+    return insert_rows(target.name, values, source)
+
+
+def _cast(value: str, found: ExistingColumn, staged: ColumnType) -> str:
+    same = staged in {"text", "json"} or found.type not in {"STRING", "NUMERIC", "BIGNUMERIC"}
+    return value if same else f"CAST({value} AS {found.type})"
+
+
+def _condition(dialect: Dialect, matching: Matching, place: int) -> str:
+    return window_condition(
+        dialect.quoted(matching.found[ORG_COLUMN].name),
+        _moment(dialect, matching),
+        org_value=f"@org_{place}",
+        moment_value=f"@start_{place}",
+        end_value=f"@end_{place}",
+    )
+
+
+def _moment(dialect: Dialect, matching: Matching) -> str:
+    moment = matching.found[MOMENT_COLUMN]
+    name = dialect.quoted(moment.name)
+    # A text that is no time is in no window.
+    return f"SAFE_CAST({name} AS TIMESTAMP)" if moment.type == "STRING" else name
