@@ -1,0 +1,172 @@
+"""fakesnow as a server, with what it lacks of Snowflake put right; runs in a process of its own.
+
+fakesnow (0.12) differs from Snowflake where two meet, and these tests are about that:
+
+- A statement that changes a table somebody else changes fails at once. Snowflake lets it wait (`LOCK_TIMEOUT`), then
+  see what the other has done. Here, on purpose, a statement that changed no row holds nothing.
+- DDL in a transaction that was begun in words does not end it. Snowflake commits it first.
+- A session that is closed keeps its transaction. Snowflake rolls it back.
+- COPY wants a current schema, even when its stage is called by its full name.
+- Two that create or alter at once conflict in DuckDB. Here one goes after the other.
+
+Beside that it writes down what was said (`/tests/sessions`), and ends transactions whose client is gone
+(`/tests/abort`), which Snowflake does by itself after five minutes when another waits.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import sys
+import threading
+import time
+from typing import Any
+
+import fakesnow.server
+import uvicorn
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
+from snowflake.connector.errors import ProgrammingError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+CHANGE = re.compile(r"\s*(?:UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(\S+)", re.IGNORECASE)
+DDL = re.compile(r"\s*(?:CREATE|ALTER|DROP|COMMENT|TRUNCATE)\b", re.IGNORECASE)
+BEGIN = re.compile(r"\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
+END = re.compile(r"\s*(?:COMMIT|ROLLBACK)\b", re.IGNORECASE)
+
+execute_in_fakesnow = FakeSnowflakeCursor.execute
+login_in_fakesnow = fakesnow.server.login_request
+
+
+class Session:
+    """What is known of one connection beyond what fakesnow keeps."""
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Any] = {}
+        self.statements: list[str] = []
+        self.in_transaction = False
+
+
+class Locks:
+    """Which session holds which table until its transaction ends."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._holders: dict[str, FakeSnowflakeConnection] = {}
+
+    def acquire(self, table: str, holder: FakeSnowflakeConnection, seconds: float) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._holders.get(table, holder) is holder, seconds):
+                message = f"Statement 'x' has locked table '{table}' in transaction 1 and this lock has not yet been released."
+                raise ProgrammingError(msg=message, errno=625, sqlstate="57014")
+            self._holders[table] = holder
+
+    def release(self, holder: FakeSnowflakeConnection, table: str | None = None) -> None:
+        with self._changed:
+            for name in [name for name, of in self._holders.items() if of is holder and table in (None, name)]:
+                del self._holders[name]
+            self._changed.notify_all()
+
+    def holders(self) -> list[FakeSnowflakeConnection]:
+        with self._changed:
+            return [*self._holders.values()]
+
+
+locks = Locks()
+one_ddl = threading.Lock()
+known: dict[FakeSnowflakeConnection, Session] = {}
+
+
+def execute(cursor: FakeSnowflakeCursor, command: str, *values: Any, **options: Any) -> FakeSnowflakeCursor:
+    connection = cursor._conn
+    session = known.get(connection)
+    if session is None or not options.get("server"):
+        return execute_in_fakesnow(cursor, command, *values, **options)
+    session.statements.append(command)
+    if DDL.match(command):
+        with one_ddl:
+            end(connection, session, "COMMIT")
+            return execute_in_fakesnow(cursor, command, *values, **options)
+    if END.match(command):
+        end(connection, session, command)
+    elif BEGIN.match(command):
+        session.in_transaction = True
+    elif found := CHANGE.match(command):
+        return change(cursor, found[1], session, command, *values, **options)
+    return execute_in_fakesnow(cursor, command, *values, **options)
+
+
+def change(
+    cursor: FakeSnowflakeCursor, table: str, session: Session, command: str, *values: Any, **options: Any
+) -> FakeSnowflakeCursor:
+    connection = cursor._conn
+    held = connection in locks.holders()
+    locks.acquire(table, connection, float(session.parameters.get("LOCK_TIMEOUT", 43_200)))
+    done = None
+    try:
+        done = execute_in_fakesnow(cursor, command, *values, **options)
+        return done
+    finally:
+        if not session.in_transaction or (done is None or not cursor.rowcount) and not held:
+            locks.release(connection, table)
+
+
+def end(connection: FakeSnowflakeConnection, session: Session, command: str) -> None:
+    if session.in_transaction:
+        session.in_transaction = False
+        execute_in_fakesnow(connection.cursor(), command)
+    locks.release(connection)
+
+
+class Sessions(dict[str, FakeSnowflakeConnection]):
+    def __delitem__(self, token: str) -> None:
+        connection = self[token]
+        end(connection, known[connection], "ROLLBACK")
+        super().__delitem__(token)
+        connection.close()
+
+
+async def login(request: Request) -> JSONResponse:
+    answer = await login_in_fakesnow(request)
+    token = json.loads(bytes(answer.body))["data"]["token"]
+    session = known[fakesnow.server.sessions[token]] = Session()
+    body = await request.body()
+    body = gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
+    session.parameters = json.loads(body)["data"]["SESSION_PARAMETERS"]
+    return answer
+
+
+def told(_: Request) -> Response:
+    sessions = [{"parameters": it.parameters, "statements": it.statements} for it in known.values()]
+    return JSONResponse(sessions)
+
+
+def abort(_: Request) -> Response:
+    for connection in locks.holders():
+        end(connection, known[connection], "ROLLBACK")
+    return Response()
+
+
+def main() -> None:
+    FakeSnowflakeCursor.execute = execute
+    FakeSnowflakeCursor.check_db_and_schema = lambda *_: None
+    fakesnow.server.sessions = Sessions()
+    own = [
+        Route("/session/v1/login-request", login, methods=["POST"]),
+        Route("/tests/sessions", told),
+        Route("/tests/abort", abort, methods=["POST"]),
+    ]
+    fakesnow.server.app.router.routes[:0] = own
+    server = uvicorn.Server(uvicorn.Config(fakesnow.server.app, port=0, log_level="error"))
+    threading.Thread(target=server.run, daemon=True).start()
+    while not server.started:
+        time.sleep(0.01)
+    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
