@@ -7,6 +7,8 @@ fakesnow (0.12) differs from Snowflake where two meet, and these tests are about
 - DDL in a transaction that was begun in words does not end it. Snowflake commits it first.
 - A session that is closed keeps its transaction. Snowflake rolls it back.
 - COPY wants a current schema, even when its stage is called by its full name.
+- All that was ever made is looked through at each look-up of a name. Here each database is a server of its own.
+- A time that is NULL is read as 1970.
 - Two that create or alter at once conflict in DuckDB. Here one goes after the other.
 
 Beside that it writes down what was said (`/tests/sessions`), and ends transactions whose client is gone
@@ -23,10 +25,13 @@ import threading
 import time
 from typing import Any
 
+import fakesnow.arrow
 import fakesnow.server
+import pyarrow as pa
 import uvicorn
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.instance import FakeSnow
 from snowflake.connector.errors import ProgrammingError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,6 +43,7 @@ BEGIN = re.compile(r"\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
 END = re.compile(r"\s*(?:COMMIT|ROLLBACK)\b", re.IGNORECASE)
 
 execute_in_fakesnow = FakeSnowflakeCursor.execute
+times_of_fakesnow = fakesnow.arrow.timestamp_to_sf_struct
 login_in_fakesnow = fakesnow.server.login_request
 
 
@@ -129,6 +135,23 @@ class Sessions(dict[str, FakeSnowflakeConnection]):
         connection.close()
 
 
+class Servers:
+    """A fakesnow for each database."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, FakeSnow] = {}
+
+    def connect(self, database: str, *values: Any, **options: Any) -> FakeSnowflakeConnection:
+        if database not in self._servers:
+            self._servers[database] = FakeSnow()
+        return self._servers[database].connect(database, *values, **options)
+
+    def drop(self, database: str) -> None:
+        self._servers.pop(database).duck_conn.close()
+        for connection in [it for it in known if it.database == database]:
+            del known[connection]
+
+
 async def login(request: Request) -> JSONResponse:
     answer = await login_in_fakesnow(request)
     token = json.loads(bytes(answer.body))["data"]["token"]
@@ -137,6 +160,12 @@ async def login(request: Request) -> JSONResponse:
     body = gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
     session.parameters = json.loads(body)["data"]["SESSION_PARAMETERS"]
     return answer
+
+
+def times(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    found = times_of_fakesnow(values)
+    return pa.StructArray.from_arrays(found.flatten(), fields=[*found.type], mask=values.is_null())
 
 
 def told(_: Request) -> Response:
@@ -150,13 +179,24 @@ def abort(_: Request) -> Response:
     return Response()
 
 
+servers = Servers()
+
+
+def drop(request: Request) -> Response:
+    servers.drop(request.path_params["database"])
+    return Response()
+
+
 def main() -> None:
     FakeSnowflakeCursor.execute = execute
     FakeSnowflakeCursor.check_db_and_schema = lambda *_: None
+    fakesnow.arrow.timestamp_to_sf_struct = times
     fakesnow.server.sessions = Sessions()
+    fakesnow.server.shared_fs = servers
     own = [
         Route("/session/v1/login-request", login, methods=["POST"]),
         Route("/tests/sessions", told),
+        Route("/tests/drop/{database}", drop, methods=["POST"]),
         Route("/tests/abort", abort, methods=["POST"]),
     ]
     fakesnow.server.app.router.routes[:0] = own

@@ -74,6 +74,10 @@ class SnowflakeDatabase:
             **CONNECTION, **address_of(port), "user": "u", "password": "p", "database": name,
         }  # fmt: skip
 
+    def drop(self) -> None:
+        """Remove the database."""
+        self._tell(f"drop/{self.name}")
+
     def connect(self) -> Any:
         return snowflake.connector.connect(**self.address)
 
@@ -106,13 +110,16 @@ class SnowflakeDatabase:
         done = subprocess.run([sys.executable, "-c", DIE_IN_LOAD], input=work, check=False, capture_output=True)
         assert (done.returncode, done.stderr) == (-9, b"")
         # What Snowflake does by itself when another has waited for five minutes.
-        urlopen(Request(f"http://127.0.0.1:{self.port}/tests/abort", method="POST")).close()  # noqa: S310  (our own server)
+        self._tell("abort")
 
     def told(self) -> list[dict[str, Any]]:
         """Return the parameters and statements of each session that spoke of this database."""
         with urlopen(f"http://127.0.0.1:{self.port}/tests/sessions") as answer:  # noqa: S310  (our own server)
             sessions = json.load(answer)
         return [session for session in sessions if any(f'"{self.name}"' in it for it in session["statements"])]
+
+    def _tell(self, what: str) -> None:
+        urlopen(Request(f"http://127.0.0.1:{self.port}/tests/{what}", method="POST")).close()  # noqa: S310  (our own server)
 
     def _target(self, table: str) -> str:
         return DIALECT.quoted(self.name, "FS", table.upper())

@@ -13,8 +13,10 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def database(port: int, request: pytest.FixtureRequest) -> SnowflakeDatabase:
-    return SnowflakeDatabase(port, f"T{abs(hash(request.node.nodeid))}")
+def database(port: int, request: pytest.FixtureRequest) -> Iterator[SnowflakeDatabase]:
+    database = SnowflakeDatabase(port, f"T{abs(hash(request.node.nodeid))}")
+    yield database
+    database.drop()
 
 
 class TestSnowflake(WarehouseContract):

@@ -208,7 +208,7 @@ class SnowflakeWarehouse:
     ) -> tuple[int, ...]:
         """Return the number of rows of each window, in one pass over them."""
         conditions = [_condition(matching)] * len(windows)
-        counts = ", ".join(f"COUNT_IF({condition})" for condition in conditions)
+        counts = ", ".join(f"COUNT(CASE WHEN {condition} THEN 1 END)" for condition in conditions)
         anywhere = " OR ".join(f"({condition})" for condition in conditions)
         query = f"SELECT {counts} FROM {self._target(name)} WHERE {anywhere}"  # noqa: S608  (quoted names only)
         (found,) = _query(cursor, query, _values(windows) * 2)
