@@ -94,8 +94,8 @@ class SnowflakeDatabase:
         return [name for name, *_ in self.query(f"DESCRIBE TABLE {self._target(table)}")] if tables else []
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
-        found = {name.lower(): name for name in reversed(self.columns(table))}
-        names = [DIALECT.quoted(name if name in found.values() else found[name.lower()]) for name in columns]
+        # Names in fakesnow are without regard to case, in quotes or not.
+        names = [DIALECT.quoted(name) for name in columns]
         return self.query(f"SELECT {', '.join(names)} FROM {self._target(table)}")
 
     def query(self, query: str, *values: object) -> list[tuple[Any, ...]]:

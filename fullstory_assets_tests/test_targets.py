@@ -1,14 +1,19 @@
 """A window's whole way into each kind of storage and warehouse, as `fullstory.yaml` names them."""
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
+import snowflake.connector
 import yaml
 
 from fullstory_assets_tests.gcs_server import gcs_server
 from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
+from fullstory_assets_tests.snowflake_server import SnowflakeDatabase, address_of, snowflake_server
 
 pytest_plugins = ["fullstory_assets_tests.s3_fixtures"]
 
@@ -66,6 +71,56 @@ def test_windows_are_loaded_into_postgresql_and_again(project, postgres, monkeyp
     with closing(postgres.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT date_trunc('hour', \"EventStart\", 'UTC'), count(*) FROM fullstory.events GROUP BY 1")
         assert dict(cursor.fetchall()) == truth(windows)
+
+
+@pytest.fixture(scope="module")
+def snowflake_port() -> Iterator[int]:
+    with snowflake_server() as port:
+        yield port
+
+
+@pytest.fixture
+def snowflake_database(snowflake_port, monkeypatch) -> SnowflakeDatabase:
+    """A database that Snowflake's connector finds without being told where."""
+    address = address_of(snowflake_port)
+    monkeypatch.setattr(snowflake.connector, "connect", partial(snowflake.connector.connect, **address))
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", "open sesame")
+    return SnowflakeDatabase(snowflake_port, "ANALYTICS")
+
+
+SNOWFLAKE = {
+    "kind": "snowflake", "account": "myorg-account", "user": "FULLSTORY", "database": "analytics", "schema": "fs",
+    "role": "LOADER", "warehouse": "LOADING", "password_env": "SNOWFLAKE_PASSWORD",
+}  # fmt: skip
+
+
+def test_windows_are_loaded_into_snowflake_and_again(project, snowflake_database, caplog):
+    caplog.set_level(logging.DEBUG)
+    choose(
+        project, warehouse={key: value for key, value in SNOWFLAKE.items() if key != "account"} | {"account": "test"}
+    )
+    windows = project.windows(0, 1, 2)
+    for _ in range(2):
+        assert project.run(windows).success
+    found = snowflake_database.query(
+        'SELECT DATE_TRUNC(\'HOUR\', EVENTSTART), COUNT(*) FROM "ANALYTICS"."FS".FULLSTORY_EVENTS GROUP BY 1'
+    )
+    assert dict(found) == truth(windows)
+    told = snowflake_database.told()
+    assert all(session["parameters"]["QUERY_TAG"] == "fullstory_assets" for session in told)
+    assert "open sesame" not in caplog.text + str(told)
+
+
+def test_without_its_package_snowflake_asks_for_it(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dagster_snowflake", None)
+    choose(project, warehouse=SNOWFLAKE)
+    result = project.run(project.windows(0))
+    (failure,) = [
+        event
+        for event in result.all_events
+        if event.is_failure and event.is_step_event or event.is_pipeline_event and event.is_failure
+    ][:1]
+    assert "pip install 'fullstory-assets[snowflake]'" in str(failure)
 
 
 def test_without_the_password_the_next_step_is_told(project, monkeypatch):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from fullstory_assets.config.addresses import (
     AwsRegion,
@@ -20,6 +20,7 @@ from fullstory_assets.config.addresses import (
     HostName,
     Port,
     S3Bucket,
+    SnowflakeAccount,
 )
 from fullstory_assets.config.values import LocalPath, Section, SqlName, VariableName
 
@@ -111,8 +112,46 @@ class PostgresSettings(_Warehouse):
     )
 
 
+class SnowflakeSettings(_Warehouse):
+    """A database of Snowflake."""
+
+    kind: Literal["snowflake"] = Field(default="snowflake", description="A database of Snowflake.")
+    account: SnowflakeAccount = Field(description="The account, such as `myorg-account`.")
+    user: DatabaseName = Field(description="User that loads, of type SERVICE.")
+    role: SqlName | None = Field(default=None, description="Role that owns the tables. Unset: the user's default.")
+    warehouse: SqlName | None = Field(
+        default=None, description="What Snowflake calls a warehouse: the compute that loads. Unset: the user's default."
+    )
+    database: SqlName = Field(description="The database, which exists.")
+    db_schema: SqlName = Field(default="FULLSTORY", alias="schema", description="Schema that holds the tables.")
+    table: SqlName = Field(
+        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    )
+    private_key_path: LocalPath | None = Field(
+        default=None,
+        description="File that holds the user's private key (PEM). A relative path starts at the configuration file's "
+        "folder.",
+    )
+    private_key_env: VariableName | None = Field(
+        default=None, description="Environment variable that holds the private key: PEM, also in base64."
+    )
+    private_key_password_env: VariableName | None = Field(
+        default=None, description="Environment variable that holds the private key's password, when it has one."
+    )
+    password_env: VariableName | None = Field(
+        default=None, description="Environment variable that holds a password or a programmatic access token instead."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> SnowflakeSettings:
+        ways = [self.private_key_path, self.private_key_env, self.password_env]
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("needs one of `private_key_path`, `private_key_env` and `password_env`")
+        return self
+
+
 StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
 """Where landed and staged files are kept; told apart by `kind`."""
 
-WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings, Field(discriminator="kind")]
+WarehouseSettings = Annotated[DuckDBSettings | PostgresSettings | SnowflakeSettings, Field(discriminator="kind")]
 """Which database is loaded; told apart by `kind`."""
