@@ -54,6 +54,7 @@ class Session:
         self.parameters: dict[str, Any] = {}
         self.statements: list[str] = []
         self.in_transaction = False
+        self.closed = False
 
 
 class Locks:
@@ -66,8 +67,8 @@ class Locks:
     def acquire(self, table: str, holder: FakeSnowflakeConnection, seconds: float) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: self._holders.get(table, holder) is holder, seconds):
-                message = f"Statement 'x' has locked table '{table}' in transaction 1 and this lock has not yet been released."
-                raise ProgrammingError(msg=message, errno=625, sqlstate="57014")
+                words = f"Statement 'x' has locked table '{table}' and this lock has not yet been released."
+                raise ProgrammingError(msg=words, errno=625, sqlstate="57014")
             self._holders[table] = holder
 
     def release(self, holder: FakeSnowflakeConnection, table: str | None = None) -> None:
@@ -116,7 +117,7 @@ def change(
         done = execute_in_fakesnow(cursor, command, *values, **options)
         return done
     finally:
-        if not session.in_transaction or (done is None or not cursor.rowcount) and not held:
+        if not session.in_transaction or ((done is None or not cursor.rowcount) and not held):
             locks.release(connection, table)
 
 
@@ -131,6 +132,7 @@ class Sessions(dict[str, FakeSnowflakeConnection]):
     def __delitem__(self, token: str) -> None:
         connection = self[token]
         end(connection, known[connection], "ROLLBACK")
+        known[connection].closed = True
         super().__delitem__(token)
         connection.close()
 
@@ -169,8 +171,7 @@ def times(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def told(_: Request) -> Response:
-    sessions = [{"parameters": it.parameters, "statements": it.statements} for it in known.values()]
-    return JSONResponse(sessions)
+    return JSONResponse([vars(session) for session in known.values()])
 
 
 def abort(_: Request) -> Response:
@@ -188,8 +189,9 @@ def drop(request: Request) -> Response:
 
 
 def main() -> None:
-    FakeSnowflakeCursor.execute = execute
-    FakeSnowflakeCursor.check_db_and_schema = lambda *_: None
+    vars_of_cursor: Any = FakeSnowflakeCursor
+    vars_of_cursor.execute = execute
+    vars_of_cursor.check_db_and_schema = lambda *_: None
     fakesnow.arrow.timestamp_to_sf_struct = times
     fakesnow.server.sessions = Sessions()
     fakesnow.server.shared_fs = servers
@@ -204,7 +206,8 @@ def main() -> None:
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.01)
-    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.servers[0].sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     sys.stdin.read()
 
 

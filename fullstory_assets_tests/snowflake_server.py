@@ -114,12 +114,12 @@ class SnowflakeDatabase:
 
     def told(self) -> list[dict[str, Any]]:
         """Return the parameters and statements of each session that spoke of this database."""
-        with urlopen(f"http://127.0.0.1:{self.port}/tests/sessions") as answer:  # noqa: S310  (our own server)
+        with urlopen(f"http://127.0.0.1:{self.port}/tests/sessions") as answer:
             sessions = json.load(answer)
         return [session for session in sessions if any(f'"{self.name}"' in it for it in session["statements"])]
 
     def _tell(self, what: str) -> None:
-        urlopen(Request(f"http://127.0.0.1:{self.port}/tests/{what}", method="POST")).close()  # noqa: S310  (our own server)
+        urlopen(Request(f"http://127.0.0.1:{self.port}/tests/{what}", method="POST")).close()
 
     def _target(self, table: str) -> str:
         return DIALECT.quoted(self.name, "FS", table.upper())

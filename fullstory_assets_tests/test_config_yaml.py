@@ -96,7 +96,7 @@ def test_files_of_windows_editors(tmp_path, content):
     assert load(tmp_path, content).organizations[0].name == "acme"
 
 
-@pytest.mark.parametrize("page", ["storage.md", "duckdb.md", "postgres.md"])
+@pytest.mark.parametrize("page", ["storage.md", "duckdb.md", "postgres.md", "snowflake.md"])
 def test_what_the_pages_show_is_a_configuration(tmp_path, page):
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
 

@@ -49,8 +49,8 @@ def _holds(engine_type: str, column_type: ColumnType) -> bool:
 
 DIALECT = Dialect(TYPES, _holds, fold=str.upper)
 """New columns are in capitals, so that a query needs no quotes: Snowflake reads `EventStart` as `EVENTSTART`. Text
-columns hold everything: numbers as digits, times as `2026-01-02 04:00:00.500000 +00:00`. Times in columns without a zone are
-UTC: so says the time zone of every session."""
+columns hold everything: numbers as digits, times as `2026-01-02 04:00:00.500000 +00:00`. Times in columns without a
+zone are UTC: so says the time zone of every session."""
 
 
 def time_of(column: ExistingColumn) -> str:
