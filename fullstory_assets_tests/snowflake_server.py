@@ -15,7 +15,7 @@ import snowflake.connector
 
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.snowflake import CONNECTION, SnowflakeWarehouse
+from fullstory_assets.warehouses.snowflake import SnowflakeWarehouse, connection_options
 from fullstory_assets.warehouses.snowflake_values import DIALECT
 
 DIE_IN_LOAD = """
@@ -69,10 +69,12 @@ class SnowflakeDatabase:
     def __init__(self, port: int, name: str) -> None:
         self.name = name
         self.port = port
-        # fakesnow makes the database that a connection names.
-        self.address: dict[str, Any] = {
-            **CONNECTION, **address_of(port), "user": "u", "password": "p", "database": name,
-        }  # fmt: skip
+        self._address = {**address_of(port), "user": "u", "password": "p"}
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Return the arguments of a connection; fakesnow makes the database that it names."""
+        return {**self._address, **connection_options(), "database": self.name}
 
     def drop(self) -> None:
         """Remove the database."""

@@ -165,7 +165,7 @@ REFUSALS = {
     "login": (DatabaseError("Incorrect username", 390100, "08001"), WarehouseError, "does not let in: .*policy"),
     "network": (OperationalError("timed out", 250001), WarehouseUnreachable, "did not answer: timed out"),
     "upload": (OperationalError("S3 says no", 253003), WarehouseUnreachable, "did not answer"),
-    "rights": (ProgrammingError("Insufficient privileges", 3001, "42501"), WarehouseError, r"\(003001\).*Grant the role"),
+    "rights": (ProgrammingError("Insufficient privileges", 3001, "42501"), WarehouseError, "003001.*Grant the role"),
     "nothing": (ProgrammingError("does not exist", 2003, "02000"), WarehouseError, "Correct the names"),
     "compute": (ProgrammingError("No active warehouse", 606, "57P03"), WarehouseError, "Name a `warehouse`"),
     "too long": (
@@ -221,7 +221,7 @@ def test_a_private_key_lets_in(port: int, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_failed_statement_leaves_no_session(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Dagster's own context would leave it, with its transaction and its lock."""
     monkeypatch.setenv("PASSWORD", "p")
-    warehouse = resource(monkeypatch, port, password_env="PASSWORD")
+    warehouse = resource(monkeypatch, port, password_env="PASSWORD")  # noqa: S106  (a variable's name)
     with pytest.raises(WarehouseError, match="does not exist"):
         warehouse.replace_windows("nowhere", EVENTS, [stage(tmp_path, events(1))])
     database = SnowflakeDatabase(port, "D")

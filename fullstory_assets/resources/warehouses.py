@@ -120,7 +120,7 @@ class SnowflakeWarehouseResource(dg.ConfigurableResource["SnowflakeWarehouse"]):
         """
         from dagster_snowflake import SnowflakeResource
 
-        from fullstory_assets.warehouses.snowflake import CONNECTION
+        from fullstory_assets.warehouses.snowflake import connection_options
 
         resource = SnowflakeResource(
             account=self.account,
@@ -135,7 +135,7 @@ class SnowflakeWarehouseResource(dg.ConfigurableResource["SnowflakeWarehouse"]):
             login_timeout=_CONNECT_SECONDS,
             network_timeout=_ANSWER_SECONDS,
             autocommit=True,
-            additional_snowflake_connection_args=dict(CONNECTION),
+            additional_snowflake_connection_args=connection_options(),
         )
         with ExitStack() as stack:
             try:

@@ -5,7 +5,7 @@ How values are read is the business of `snowflake_values.py`; what Snowflake say
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -40,24 +40,26 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 600
 
-CONNECTION: Mapping[str, Any] = {
-    "paramstyle": "qmark",
-    "autocommit": True,
-    "session_parameters": {
+_Layout = tuple[tuple[str, str], ...]
+"""The staged file's column by the table's: files that have it in common are copied together."""
+
+
+def connection_options() -> dict[str, Any]:
+    """Return how connections have to be made; new each time, since the connector writes into what it is given.
+
+    Transactions begin and end in words, so autocommit touches single statements only. The patience is longer than the
+    five minutes after which Snowflake ends an idle transaction that stands in another's way, such as that of a loader
+    that died (https://docs.snowflake.com/en/sql-reference/transactions#aborting-transactions).
+    """
+    parameters = {
         "QUERY_TAG": "fullstory_assets",
         "TIMEZONE": "UTC",
         "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
         "TIMESTAMP_INPUT_FORMAT": "AUTO",
         "LOCK_TIMEOUT": _PATIENCE_SECONDS,
         "ABORT_DETACHED_QUERY": True,
-    },
-}
-"""How connections have to be made. Transactions begin and end in words, so autocommit touches single statements only.
-The patience is longer than the five minutes after which Snowflake ends an idle transaction that stands in another's way
-(https://docs.snowflake.com/en/sql-reference/transactions#aborting-transactions), such as that of a loader that died."""
-
-_Layout = tuple[tuple[str, str], ...]
-"""The staged file's column by the table's: files that have it in common are copied together."""
+    }
+    return {"paramstyle": "qmark", "autocommit": True, "session_parameters": parameters}
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class SnowflakeWarehouse:
     used as it is.
 
     Args:
-        connect: Returns a new connection, made as `CONNECTION` says, that is closed at the end of the context.
+        connect: Returns a new connection, made with `connection_options`, that is closed at the end of the context.
         name: What messages call the database, such as `myorg-account/ANALYTICS`.
         database: The database, which exists.
         schema: Schema of the tables; made when it is missing.
