@@ -58,7 +58,15 @@ def snowflake_server() -> Iterator[int]:
 
 def address_of(port: int) -> dict[str, Any]:
     """Return the arguments by which the connector finds the server."""
-    return {"account": "test", "host": "127.0.0.1", "port": port, "protocol": "http", "network_timeout": 5}
+    return {
+        "account": "test",
+        "host": "127.0.0.1",
+        "port": port,
+        "protocol": "http",
+        "network_timeout": 5,
+        # Asks the network in which cloud it runs.
+        "platform_detection_timeout_seconds": 0,
+    }
 
 
 class SnowflakeDatabase:

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -94,8 +95,8 @@ def test_sessions_are_in_utc_and_can_be_found(database: SnowflakeDatabase):
 def test_json_that_snowflake_does_not_take_is_kept_as_text(database: SnowflakeDatabase, tmp_path: Path):
     rows = [{**events(1)[0], "CustomVars": text} for text in ('{"a": 1}', '{"a": ')]
     load(database, stage(tmp_path, rows))
-    found = database.query(f'SELECT TYPEOF(CUSTOMVARS) FROM "{database.name}"."FS"."EVENTS"')
-    assert sorted(found) == [("OBJECT",), ("VARCHAR",)]
+    found = [json.loads(value) for (value,) in database.rows("events", "CustomVars")]
+    assert sorted(found, key=str) == ['{"a": ', {"a": 1}]
 
 
 def test_paths_are_not_told_to_snowflake(database: SnowflakeDatabase, tmp_path: Path):

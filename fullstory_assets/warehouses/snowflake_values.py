@@ -49,7 +49,7 @@ def _holds(engine_type: str, column_type: ColumnType) -> bool:
 
 DIALECT = Dialect(TYPES, _holds, fold=str.upper)
 """New columns are in capitals, so that a query needs no quotes: Snowflake reads `EventStart` as `EVENTSTART`. Text
-columns hold everything: numbers as digits, times as `2026-01-02 04:00:00.500000 +00:00`. Times in columns without a
+columns hold everything: numbers as digits, times as `2026-01-02 04:00:00.500000+00:00`. Times in columns without a
 zone are UTC: so says the time zone of every session."""
 
 
@@ -90,5 +90,5 @@ def _copied(in_file: str, column_type: ColumnType, engine_type: str) -> str:
     if not is_text(engine_type):
         return f"CAST({value} AS {engine_type})"
     if column_type == "timestamp":
-        return f"TO_VARCHAR(CAST({value} AS TIMESTAMP_NTZ(6)), '{_TIME_TEXT}') || ' +00:00'"
+        return f"TO_VARCHAR(CAST({value} AS TIMESTAMP_NTZ(6)), '{_TIME_TEXT}') || '+00:00'"
     return f"CAST(CAST({value} AS {TYPES[column_type]}) AS VARCHAR)"
