@@ -8,7 +8,7 @@ import dagster as dg
 
 from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of
 from fullstory_assets.config import Organization, Settings
-from fullstory_assets.config.targets import NoWarehouseSettings
+from fullstory_assets.config.warehouses import NoWarehouseSettings
 from fullstory_assets.jobs import build_sync_job
 from fullstory_assets.resources import STORAGE, WAREHOUSE, FullStoryResource, fullstory_key
 from fullstory_assets.resources.storages import storage_resource

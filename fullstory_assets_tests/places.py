@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fullstory_assets.config import Settings
-from fullstory_assets.config.targets import DuckDBSettings, LocalStorageSettings
+from fullstory_assets.config.storages import LocalStorageSettings
+from fullstory_assets.config.warehouses import DuckDBSettings
 
 
 def folder_of(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fullstory_assets.config import Organization, Settings, api_url_for_key, sandbox_settings
 from fullstory_assets.config.docs import SECTIONS, settings_of, settings_table
-from fullstory_assets.config.targets import DuckDBSettings
+from fullstory_assets.config.warehouses import DuckDBSettings
 from fullstory_assets.errors import MissingSecret
 from fullstory_assets.sync import MAX_EXPORTS
 from fullstory_assets.windows import EVERY, WindowGrid

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fullstory_assets.config import Organization
-from fullstory_assets.config.targets import DuckDBSettings, LocalStorageSettings
+from fullstory_assets.config.storages import LocalStorageSettings
 from fullstory_assets.config.values import format_duration, parse_duration
+from fullstory_assets.config.warehouses import DuckDBSettings
 from fullstory_assets.windows import EVERY
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -96,7 +96,7 @@ def test_files_of_windows_editors(tmp_path, content):
     assert load(tmp_path, content).organizations[0].name == "acme"
 
 
-PAGES = ["storage.md", "warehouses.md", "duckdb.md", "postgres.md", "redshift.md", "bigquery.md"]
+PAGES = ["storage.md", "warehouses.md", "duckdb.md", "postgres.md", "redshift.md", "bigquery.md", "snowflake.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

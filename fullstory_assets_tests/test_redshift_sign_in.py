@@ -7,7 +7,7 @@ from threading import Thread
 import dagster as dg
 import pytest
 
-from fullstory_assets.config.targets import RedshiftSettings
+from fullstory_assets.config.warehouses import RedshiftSettings
 from fullstory_assets.errors import WarehouseError, WarehouseUnreachable
 from fullstory_assets.resources.storages import LocalStorageResource
 from fullstory_assets.resources.warehouses import warehouse_resource

@@ -1,17 +1,20 @@
 """A window's whole way into each kind of storage and warehouse, as `fullstory.yaml` names them."""
 
 import gzip
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 import pyarrow.parquet as pq
 import pytest
+import snowflake.connector
 import yaml
 from dagster import build_init_resource_context
 from google.auth.credentials import AnonymousCredentials
 
-from fullstory_assets.config.targets import BigQuerySettings
+from fullstory_assets.config.warehouses import BigQuerySettings
 from fullstory_assets.errors import MissingPackage
 from fullstory_assets.resources.storages import GCSStorageResource
 from fullstory_assets.resources.warehouses import BigQueryWarehouseResource, warehouse_resource
@@ -20,6 +23,7 @@ from fullstory_assets_tests.gcs_server import gcs_server
 from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
 from fullstory_assets_tests.sensor_world import Ticks
+from fullstory_assets_tests.snowflake_server import SnowflakeDatabase, address_of, snowflake_server
 
 pytest_plugins = ["fullstory_assets_tests.s3_fixtures", "fullstory_assets_tests.redshift_fixtures"]
 
@@ -132,6 +136,50 @@ def test_without_the_extra_the_command_that_installs_it_is_told(project, of_reds
     told = str([event.event_specific_data for event in result.all_events if event.is_failure])
     assert "The package psycopg2 is not installed" in told
     assert "pip install 'fullstory-assets[redshift]'" in told
+
+
+@pytest.fixture(scope="module")
+def snowflake_port() -> Iterator[int]:
+    with snowflake_server() as port:
+        yield port
+
+
+@pytest.fixture
+def snowflake_database(snowflake_port, monkeypatch) -> SnowflakeDatabase:
+    """A database that Snowflake's connector finds without being told where."""
+    address = address_of(snowflake_port)
+    monkeypatch.setattr(snowflake.connector, "connect", partial(snowflake.connector.connect, **address))
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", "open sesame")
+    return SnowflakeDatabase(snowflake_port, "ANALYTICS")
+
+
+SNOWFLAKE = {
+    "kind": "snowflake", "account": "myorg-account", "user": "FULLSTORY", "database": "analytics", "schema": "fs",
+    "role": "LOADER", "warehouse": "LOADING", "password_env": "SNOWFLAKE_PASSWORD",
+}  # fmt: skip
+
+
+def test_windows_are_loaded_into_snowflake_and_again(project, snowflake_database, caplog):
+    caplog.set_level(logging.DEBUG)
+    choose(project, warehouse=SNOWFLAKE)
+    windows = project.windows(0, 1, 2)
+    for _ in range(2):
+        assert project.run(windows).success
+    found = snowflake_database.query(
+        'SELECT DATE_TRUNC(\'HOUR\', EVENTSTART), COUNT(*) FROM "ANALYTICS"."FS".FULLSTORY_EVENTS GROUP BY 1'
+    )
+    assert dict(found) == truth(windows)
+    told = snowflake_database.told()
+    assert all(session["parameters"]["QUERY_TAG"] == "fullstory_assets" for session in told)
+    assert "open sesame" not in caplog.text + str(told)
+
+
+def test_without_its_package_snowflake_asks_for_it(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dagster_snowflake", None)
+    choose(project, warehouse=SNOWFLAKE)
+    result = project.run(project.windows(0))
+    failures = [event for event in result.all_events if event.is_failure]
+    assert "pip install 'fullstory-assets[snowflake]'" in str(failures)
 
 
 def test_without_the_password_the_next_step_is_told(project, monkeypatch):

@@ -13,7 +13,7 @@ import dagster as dg
 from fullstory_assets import checks
 from fullstory_assets.assets.partitions import partitions_of
 from fullstory_assets.config import Organization
-from fullstory_assets.config.targets import NoWarehouseSettings, WarehouseSettings
+from fullstory_assets.config.warehouses import NoWarehouseSettings, WarehouseSettings
 from fullstory_assets.outcomes import STEPS, Step
 from fullstory_assets.resources import STORAGE, WAREHOUSE, fullstory_key
 from fullstory_assets.schema import EVENTS

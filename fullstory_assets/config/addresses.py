@@ -53,6 +53,15 @@ HostName = Annotated[str, AfterValidator(_host)]
 DatabaseName = Annotated[str, AfterValidator(_database_name)]
 """Name of a database, or of a user in one."""
 
+SnowflakeAccount = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{1,250}(?<!\.snowflakecomputing\.com)",
+        "the account alone, such as `myorg-account`, without `https://` and `.snowflakecomputing.com`",
+    ),
+]
+"""Identifier of a Snowflake account (https://docs.snowflake.com/en/user-guide/admin-account-identifier)."""
+
 Port = Annotated[int, BeforeValidator(_port)]
 """Number of a TCP port."""
 

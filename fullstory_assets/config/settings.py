@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, Valida
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from fullstory_assets.config.secrets import read_secret
-from fullstory_assets.config.targets import DuckDBSettings, LocalStorageSettings, StorageSettings, WarehouseSettings
+from fullstory_assets.config.storages import LocalStorageSettings, StorageSettings
 from fullstory_assets.config.values import (
     SANDBOX,
     ApiUrl,
@@ -37,6 +37,7 @@ from fullstory_assets.config.values import (
     is_api_key,
     is_header_text,
 )
+from fullstory_assets.config.warehouses import DuckDBSettings, WarehouseSettings
 from fullstory_assets.errors import MissingSecret
 from fullstory_assets.windows import EVERY, WindowGrid
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from fullstory_assets.config.targets import GCSStorageSettings, S3StorageSettings, StorageSettings
+from fullstory_assets.config.storages import GCSStorageSettings, S3StorageSettings, StorageSettings
 from fullstory_assets.extras import load_extra
 from fullstory_assets.storage.local import LocalStorage
 

@@ -26,7 +26,7 @@ MOMENT_COLUMN = "EventStart"
 INT64_DIGITS = 19
 """Digits before its point that a decimal column needs to hold every 64-bit integer."""
 
-_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((?P<digits>\d+)(?:,\s*(?P<scale>\d+))?\)", re.IGNORECASE)
+_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC|NUMBER)\((?P<digits>\d+)(?:,\s*(?P<scale>\d+))?\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Dialect:
         holds: Whether a column of the given engine type, as the engine's catalog names it, keeps every value of the
             neutral type exactly.
         quote: Character around names; doubled inside of one.
+        fold: How a declared name is written when a column is made.
     """
 
     types: Mapping[ColumnType, str]
     holds: Callable[[str, ColumnType], bool]
     quote: str = '"'
+    fold: Callable[[str], str] = str
 
     def quoted(self, *names: str) -> str:
         """Return the names, outermost first, quoted and joined by dots.
@@ -223,10 +225,10 @@ def window_values(staged: StagedWindow) -> tuple[str, datetime, datetime]:
 
 
 def digits_before_point(engine_type: str) -> int | None:
-    """Return how many digits a `DECIMAL(p, s)` or `NUMERIC(p, s)` has before its point, `None` for other types."""
+    """Return how many digits a `DECIMAL(p, s)`, also `NUMERIC` or `NUMBER`, has before its point; else `None`."""
     match = _DECIMAL.fullmatch(engine_type)
     return int(match["digits"]) - int(match["scale"] or 0) if match else None
 
 
 def _definition(dialect: Dialect, column: Column) -> str:
-    return f"{dialect.quoted(column.name)} {dialect.types[column.type]}"
+    return f"{dialect.quoted(dialect.fold(column.name))} {dialect.types[column.type]}"

@@ -1,7 +1,7 @@
-"""The sections `storage` and `warehouse` of the configuration: where files are kept, and which database is loaded.
+"""Which database is loaded, if any.
 
-Each kind is a class, told apart by its `kind`; a new one is a class here and its name in `StorageSettings` or
-`WarehouseSettings`. How the places are reached is the business of `storage` and `warehouses`.
+Each kind is a class, told apart by its `kind`; a new one is a class here and its name in `DatabaseSettings`. How they
+are reached is the business of `resources`, and what is done there that of `warehouses`.
 """
 
 from __future__ import annotations
@@ -13,57 +13,25 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from fullstory_assets.config.addresses import (
     AwsName,
-    AwsRegion,
-    BucketPrefix,
     DatabaseName,
-    EndpointUrl,
-    GCSBucket,
     GoogleLocation,
     GoogleProject,
     HostName,
     IamRole,
     Port,
-    S3Bucket,
+    SnowflakeAccount,
 )
 from fullstory_assets.config.values import LocalPath, Section, SqlName, VariableName
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
-"""How a connection is encrypted, as libpq calls it."""
+"""How a connection of libpq is encrypted (https://www.postgresql.org/docs/current/libpq-ssl.html)."""
+
+EventsTable = Annotated[
+    SqlName, Field(description="Table of events, for every organization that does not name its own.")
+]
+"""Name of the table that is loaded."""
 
 _DUCKDB_OWN = ("information_schema", "pg_catalog", "system", "temp")
-
-
-class LocalStorageSettings(Section):
-    """Files in a folder of this machine."""
-
-    kind: Literal["local"] = Field(default="local", description="A folder on this machine.")
-    path: LocalPath = Field(
-        default=Path("data/events"),
-        validate_default=True,
-        description="Folder for landed and staged files. A relative path starts at the configuration file's folder.",
-    )
-
-
-class S3StorageSettings(Section):
-    """Objects in a bucket of Amazon S3, or of a service that speaks its language."""
-
-    kind: Literal["s3"] = Field(default="s3", description="A bucket of Amazon S3.")
-    bucket: S3Bucket = Field(description="Name of the bucket, which exists.")
-    prefix: BucketPrefix = Field(default="", description="Begins the names of all objects, as a folder would.")
-    region: AwsRegion | None = Field(
-        default=None, description="The bucket's region. Unset: that of the environment or of the profile."
-    )
-    endpoint_url: EndpointUrl | None = Field(
-        default=None, description="Address of another service that speaks S3, such as MinIO. Unset: AWS."
-    )
-
-
-class GCSStorageSettings(Section):
-    """Objects in a bucket of Google Cloud Storage."""
-
-    kind: Literal["gcs"] = Field(default="gcs", description="A bucket of Google Cloud Storage.")
-    bucket: GCSBucket = Field(description="Name of the bucket, which exists.")
-    prefix: BucketPrefix = Field(default="", description="Begins the names of all objects, as a folder would.")
 
 
 class _Warehouse(Section):
@@ -81,9 +49,7 @@ class DuckDBSettings(_Warehouse):
         description="The database file. A relative path starts at the configuration file's folder.",
     )
     db_schema: SqlName = Field(default="main", alias="schema", description="Schema that holds the tables.")
-    table: SqlName = Field(
-        default="fullstory_events", description="Table of events, for every organization that does not name its own."
-    )
+    table: EventsTable = "fullstory_events"
 
     @field_validator("db_schema")
     @classmethod
@@ -111,9 +77,7 @@ class PostgresSettings(_Warehouse):
     )
     sslmode: SslMode = Field(default="require", description="How the connection is encrypted, as libpq calls it.")
     db_schema: SqlName = Field(default="public", alias="schema", description="Schema that holds the tables.")
-    table: SqlName = Field(
-        default="fullstory_events", description="Table of events, for every organization that does not name its own."
-    )
+    table: EventsTable = "fullstory_events"
 
 
 class RedshiftSettings(_Warehouse):
@@ -146,9 +110,7 @@ class RedshiftSettings(_Warehouse):
         description="ARN of the IAM role by which Redshift reads the storage, or `default`: the cluster's own.",
     )
     db_schema: SqlName = Field(default="public", alias="schema", description="Schema that holds the tables.")
-    table: SqlName = Field(
-        default="fullstory_events", description="Table of events, for every organization that does not name its own."
-    )
+    table: EventsTable = "fullstory_events"
     varchar_max: int = Field(
         default=65_535, ge=256, le=65_535, description="Bytes of new text columns; longer texts are cut (`VarCharMax`)."
     )
@@ -192,9 +154,43 @@ class BigQuerySettings(_Warehouse):
         ge=1,
         description="Days after which BigQuery deletes the events of a day, in a table made by the load. Unset: never.",
     )
-    table: SqlName = Field(
-        default="fullstory_events", description="Table of events, for every organization that does not name its own."
+    table: EventsTable = "fullstory_events"
+
+
+class SnowflakeSettings(_Warehouse):
+    """A database of Snowflake."""
+
+    kind: Literal["snowflake"] = Field(default="snowflake", description="A database of Snowflake.")
+    account: SnowflakeAccount = Field(description="The account, such as `myorg-account`.")
+    user: DatabaseName = Field(description="User that loads, of type SERVICE.")
+    role: SqlName | None = Field(default=None, description="Role that owns the tables. Unset: the user's default.")
+    warehouse: SqlName | None = Field(
+        default=None, description="What Snowflake calls a warehouse: the compute that loads. Unset: the user's default."
     )
+    database: SqlName = Field(description="The database, which exists.")
+    db_schema: SqlName = Field(default="FULLSTORY", alias="schema", description="Schema that holds the tables.")
+    table: EventsTable = "fullstory_events"
+    private_key_path: LocalPath | None = Field(
+        default=None,
+        description="File that holds the user's private key (PEM). A relative path starts at the configuration file's "
+        "folder.",
+    )
+    private_key_env: VariableName | None = Field(
+        default=None, description="Environment variable that holds the private key: PEM, also in base64."
+    )
+    private_key_password_env: VariableName | None = Field(
+        default=None, description="Environment variable that holds the private key's password, when it has one."
+    )
+    password_env: VariableName | None = Field(
+        default=None, description="Environment variable that holds a password or a programmatic access token instead."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> SnowflakeSettings:
+        ways = [self.private_key_path, self.private_key_env, self.password_env]
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("needs one of `private_key_path`, `private_key_env` and `password_env`")
+        return self
 
 
 class NoWarehouseSettings(_Warehouse):
@@ -210,10 +206,7 @@ class NoWarehouseSettings(_Warehouse):
     )
 
 
-StorageSettings = Annotated[LocalStorageSettings | S3StorageSettings | GCSStorageSettings, Field(discriminator="kind")]
-"""Where landed and staged files are kept; told apart by `kind`."""
-
-DatabaseSettings = DuckDBSettings | PostgresSettings | RedshiftSettings | BigQuerySettings
+DatabaseSettings = DuckDBSettings | PostgresSettings | RedshiftSettings | BigQuerySettings | SnowflakeSettings
 """A database to load into."""
 
 WarehouseSettings = Annotated[DatabaseSettings | NoWarehouseSettings, Field(discriminator="kind")]
