@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.request import Request, urlopen
 
+import pytest
 import snowflake.connector
 
 from fullstory_assets.schema import ColumnType, TableSchema
@@ -45,6 +46,7 @@ die()
 @contextmanager
 def snowflake_server() -> Iterator[int]:
     """Start the server; give its port. It ends with the tests, however they end."""
+    pytest.importorskip("fakesnow", reason="fakesnow, the stand-in for Snowflake, needs Python 3.11 or newer")
     command = [sys.executable, "-m", "fullstory_assets_tests.snowflake_launcher"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

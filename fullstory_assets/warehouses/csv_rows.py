@@ -6,14 +6,22 @@ Rows are read some thousands at a time, so that memory does not grow with the fi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import BytesIO
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from csv import QUOTE_ALL
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from fullstory_assets.warehouses.duckdb_file import file_pattern, reading
 
 if TYPE_CHECKING:
     from pyarrow import Array, Buffer
 
+T = TypeVar("T")
+
 _ROWS_AT_ONCE = 8192
+_ROWS_OF_FILE = 1 << 15
 
 
 def staged_arrays(path: Path, columns: Sequence[str]) -> Iterator[list[Array]]:
@@ -28,17 +36,45 @@ def staged_arrays(path: Path, columns: Sequence[str]) -> Iterator[list[Array]]:
             yield [_without_nul(batch.column(name)) for name in columns]
 
 
-def csv_where_null_is_nothing(arrays: Sequence[Array]) -> BytesIO:
-    """Return rows as CSV with every value in quotes and NULL as nothing: quotes tell an empty text from it."""
-    import pyarrow.csv as pa_csv
-    from pyarrow import RecordBatch
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items; while the caller works on one, another thread makes the next."""
+    with ThreadPoolExecutor(1) as thread, suppress(StopIteration):
+        coming = thread.submit(next, items)
+        while True:
+            item = coming.result()
+            coming = thread.submit(next, items)
+            yield item
 
-    options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
-    csv = BytesIO()
-    names = [str(number) for number, _ in enumerate(arrays)]
-    pa_csv.write_csv(RecordBatch.from_arrays([*arrays], names=names), csv, options)
-    csv.seek(0)
-    return csv
+
+def csv_files(path: Path, columns: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Write a staged file's rows as CSV, some thousands a file, and yield each file, which the caller removes.
+
+    Every value is in quotes and NULL is nothing: quotes tell an empty text from it. Times are UTC, and NUL is left out.
+    DuckDB writes them in half the time that Arrow takes.
+
+    Raises:
+        WarehouseError: The staged file cannot be read, or the folder not written to.
+    """
+    import pyarrow.parquet as pq
+
+    types = {field.name: str(field.type) for field in pq.read_schema(path)}
+    values = ", ".join(_without_nul_in_sql(name) if types[name] == "string" else _quoted(name) for name in columns)
+    part = "file_row_number >= $first AND file_row_number < $first + $rows"
+    query = f"SELECT {values} FROM read_parquet($file, file_row_number = true) WHERE {part}"  # noqa: S608 - quoted names
+    with reading(path) as connection:
+        for first in range(0, pq.read_metadata(path).num_rows, _ROWS_OF_FILE):
+            known = {"file": file_pattern(path), "first": first, "rows": _ROWS_OF_FILE}
+            csv = folder / f"{uuid4().hex}.csv"
+            connection.sql(query, params=known).write_csv(str(csv), header=False, quoting=QUOTE_ALL)
+            yield csv
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _without_nul_in_sql(name: str) -> str:
+    return f"replace({_quoted(name)}, chr(0), '')"
 
 
 def csv_where_null_is(null: str, arrays: Sequence[Array]) -> Buffer:

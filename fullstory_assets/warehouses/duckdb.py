@@ -6,7 +6,6 @@ and a call waits patiently while somebody else has it open. Staged Parquet files
 
 from __future__ import annotations
 
-import glob
 import logging
 import time
 from collections import defaultdict
@@ -21,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from fullstory_assets.errors import WarehouseLocked
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.duckdb_file import opened
+from fullstory_assets.warehouses.duckdb_file import file_pattern, opened
 from fullstory_assets.warehouses.sql import (
     INT64_DIGITS,
     MOMENT_COLUMN,
@@ -154,7 +153,7 @@ class DuckDBWarehouse:
             columns = table_columns(table, matching, staged_columns(staged.path, schema))
             # DuckDB casts to wider types by itself.
             quoted = {DIALECT.quoted(name): DIALECT.quoted(in_file) for name, in_file in columns.items()}
-            files_by_insert[insert_rows(target, quoted, _STAGED)].append(_pattern(staged.path))
+            files_by_insert[insert_rows(target, quoted, _STAGED)].append(file_pattern(staged.path))
         condition = _condition(matching)
         connection.begin()
         for staged in windows:
@@ -205,11 +204,6 @@ def _announce(state: RetryCallState) -> None:
         _logger.info("Waiting: %s", error.args[0])
 
 
-def _pattern(path: Path) -> str:
-    # DuckDB takes every path for a pattern, even one that exists: `[1]` would read the file `1`.
-    return glob.escape(str(path.absolute()))
-
-
 def _condition(matching: Matching) -> str:
     """Return the window's condition on the table. DuckDB skips blocks of rows only where the column stands bare."""
     org, moment = matching.found[ORG_COLUMN], matching.found[MOMENT_COLUMN]
@@ -222,7 +216,7 @@ def _condition(matching: Matching) -> str:
 def _require_staged_rows(connection: DuckDBPyConnection, staged: StagedWindow) -> None:
     """Check that a staged file holds its window's rows and no others: those would be doubled by the next load."""
     inside = window_condition(DIALECT.quoted(ORG_COLUMN), DIALECT.quoted(MOMENT_COLUMN))
-    path = _pattern(staged.path)
+    path = file_pattern(staged.path)
     total = _count(connection, count_rows(_STAGED, "true"), path)
     fitting = _count(connection, count_rows(_STAGED, inside), path, *window_values(staged))
     if not staged.rows == total == fitting:

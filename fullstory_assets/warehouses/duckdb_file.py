@@ -5,6 +5,7 @@ What is done in the file belongs to `duckdb.py`.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import threading
@@ -81,6 +82,23 @@ def opened(path: Path) -> Iterator[DuckDBPyConnection]:
         turn.release()
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[DuckDBPyConnection]:
+    """Give a connection in memory, of one thread and with UTC as its time zone, that reads the staged file at `path`.
+
+    Raises:
+        WarehouseError: DuckDB refused a statement inside the context.
+    """
+    import duckdb
+
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute("SET SESSION TimeZone = 'UTC'")
+            yield connection
+    except duckdb.Error as error:
+        raise _refusal(path, error) from None
+
+
 def _create(path: Path) -> None:
     """Make an empty database unless there is one, whole or not at all.
 
@@ -120,3 +138,8 @@ def _refusal(path: Path, error: Error) -> WarehouseError:
 
 def _remedy(words: str) -> str:
     return next((remedy for sign, remedy in _REMEDIES.items() if sign in words), _ANY_REMEDY)
+
+
+def file_pattern(path: Path) -> str:
+    """Return what DuckDB reads a file by: it takes every path for a pattern, so `[1]` would read the file `1`."""
+    return glob.escape(str(path.absolute()))

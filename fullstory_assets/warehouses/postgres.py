@@ -5,14 +5,16 @@ What PostgreSQL says, in our words, is the business of `postgres_errors.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullstory_assets.schema import ColumnType, TableSchema
+from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.csv_rows import csv_where_null_is_nothing, staged_arrays
+from fullstory_assets.warehouses.csv_rows import csv_files, one_ahead
 from fullstory_assets.warehouses.postgres_errors import refusal
 from fullstory_assets.warehouses.sql import (
     INT64_DIGITS,
@@ -134,11 +136,11 @@ class PostgresWarehouse:
             cursor.execute(f"LOCK TABLE {self._target(table)} IN SHARE ROW EXCLUSIVE MODE")
             matching = self._match(cursor, table, schema) or Matching({}, ())
             condition = _condition(matching)
+            columns = [table_columns(table, matching, staged_columns(staged.path, schema)) for staged in windows]
             for staged in windows:
-                columns = table_columns(table, matching, staged_columns(staged.path, schema))
                 require_staged_rows(staged, schema)
                 cursor.execute(delete_rows(self._target(table), condition), window_values(staged))
-                self._copy(cursor, table, columns, staged)
+            self._copy(cursor, table, windows, columns)
             return [
                 require_loaded_rows(table, staged, self._count(cursor, table, condition, staged)) for staged in windows
             ]
@@ -153,12 +155,16 @@ class PostgresWarehouse:
         window = ", ".join(map(DIALECT.quoted, (ORG_COLUMN, MOMENT_COLUMN)))
         cursor.execute(f"CREATE INDEX ON {self._target(table)} ({window})")
 
-    def _copy(self, cursor: cursor, table: str, columns: Mapping[str, str], staged: StagedWindow) -> None:
-        """Insert a staged file's rows; `columns` are the file's by the table's."""
-        names = ", ".join(DIALECT.quoted(name) for name in columns)
-        copy = f"COPY {self._target(table)} ({names}) FROM STDIN (FORMAT csv)"
-        for arrays in staged_arrays(staged.path, [*columns.values()]):
-            cursor.copy_expert(copy, csv_where_null_is_nothing(arrays))
+    def _copy(
+        self, cursor: cursor, table: str, windows: Sequence[StagedWindow], columns: Sequence[Mapping[str, str]]
+    ) -> None:
+        """Insert the staged files' rows; `columns` are each file's by the table's."""
+        with work_folder() as folder:
+            for names, csv in one_ahead(_csv(windows, columns, folder)):
+                quoted = ", ".join(DIALECT.quoted(name) for name in names)
+                with csv.open("rb") as rows:
+                    cursor.copy_expert(f"COPY {self._target(table)} ({quoted}) FROM STDIN (FORMAT csv)", rows)
+                csv.unlink()
 
     def _count(self, cursor: cursor, table: str, condition: str, staged: StagedWindow) -> int:
         cursor.execute(count_rows(self._target(table), condition), window_values(staged))
@@ -206,3 +212,12 @@ def _condition(matching: Matching) -> str:
     if moment.type in _UNBOUNDED_TEXT:
         moment_name = f"CAST({moment_name} AS {TYPES['timestamp']})"
     return window_condition(DIALECT.quoted(org.name), moment_name, org_value="%s", moment_value="%s")
+
+
+def _csv(
+    windows: Sequence[StagedWindow], columns: Sequence[Mapping[str, str]], folder: Path
+) -> Iterator[tuple[Iterable[str], Path]]:
+    """Yield CSV files with the names of the table's columns that they fill."""
+    for staged, of_file in zip(windows, columns, strict=True):
+        for csv in csv_files(staged.path, [*of_file.values()], folder):
+            yield of_file, csv
