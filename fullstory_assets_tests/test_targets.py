@@ -3,51 +3,21 @@
 import gzip
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from functools import partial
 
 import pyarrow.parquet as pq
 import pytest
-import snowflake.connector
-import yaml
 from dagster import build_init_resource_context
-from google.auth.credentials import AnonymousCredentials
 
 from fullstory_assets.config.warehouses import BigQuerySettings
 from fullstory_assets.errors import MissingPackage
 from fullstory_assets.resources.storages import GCSStorageResource
 from fullstory_assets.resources.warehouses import BigQueryWarehouseResource, warehouse_resource
-from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
 from fullstory_assets_tests.gcs_server import gcs_server
-from fullstory_assets_tests.postgres_server import PostgresServer
 from fullstory_assets_tests.project import truth
 from fullstory_assets_tests.sensor_world import Ticks
-from fullstory_assets_tests.snowflake_server import SnowflakeDatabase, address_of, snowflake_server
+from fullstory_assets_tests.target import choose
 
-pytest_plugins = ["fullstory_assets_tests.s3_fixtures", "fullstory_assets_tests.redshift_fixtures"]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    yield server
-    server.stop()
-
-
-@contextmanager
-def bigquery_server(storage_url: str) -> Iterator[BigQueryServer]:
-    server = BigQueryServer(storage_url)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-def choose(project, **sections) -> None:
-    """Add sections to the project's `fullstory.yaml`."""
-    path = project.folder / "fullstory.yaml"
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **sections}))
+pytest_plugins = ["fullstory_assets_tests.target_fixtures"]
 
 
 def test_windows_land_in_s3(project, s3_port, s3, bucket, monkeypatch):
@@ -77,48 +47,10 @@ def test_windows_land_in_gcs(project, monkeypatch):
     assert project.rows() == truth(windows)
 
 
-def test_windows_are_loaded_into_postgresql_and_again(project, postgres, monkeypatch):
-    monkeypatch.setenv("WAREHOUSE_PASSWORD", "not asked for")
-    warehouse = {
-        "kind": "postgres", "host": "127.0.0.1", "port": postgres.port, "database": "postgres", "user": "postgres",
-        "password_env": "WAREHOUSE_PASSWORD", "sslmode": "prefer", "schema": "fullstory", "table": "events",
-    }  # fmt: skip
-    choose(project, warehouse=warehouse)
-    windows = project.windows(0, 1, 2)
-    for _ in range(2):
-        assert project.run(windows).success
-    with closing(postgres.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT date_trunc('hour', \"EventStart\", 'UTC'), count(*) FROM fullstory.events GROUP BY 1")
-        assert dict(cursor.fetchall()) == truth(windows)
-
-
-@pytest.fixture
-def of_redshift(redshift, s3_port, bucket, monkeypatch):
-    """The sections of a configuration with Redshift, and a database for it."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of AWS")
-    monkeypatch.setenv("WAREHOUSE_PASSWORD", "a secret of Redshift")
-    redshift.passwords["postgres"] = "a secret of Redshift"
-    redshift.create_database("whole_way")
-    yield {
-        "storage": {"kind": "s3", "bucket": bucket, "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{s3_port}"},
-        "warehouse": {
-            "kind": "redshift", "host": "127.0.0.1", "port": redshift.port, "database": "whole_way", "user": "postgres",
-            "password_env": "WAREHOUSE_PASSWORD", "sslmode": "prefer", "schema": "fullstory", "table": "events",
-            "iam_role": "arn:aws:iam::123456789012:role/copy",
-        },
-    }  # fmt: skip
-    redshift.execute("postgres", "DROP DATABASE whole_way WITH (FORCE)")
-
-
-def test_windows_are_loaded_into_redshift_and_again(project, redshift, s3, bucket, of_redshift, capfd, caplog):
-    choose(project, **of_redshift)
-    windows = project.windows(0, 1, 2)
-    for _ in range(2):
-        assert project.run(windows).success
-    with closing(redshift.postgres.connect("whole_way")) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT date_trunc('hour', eventstart, 'UTC'), count(*) FROM fullstory.events GROUP BY 1")
-        assert dict(cursor.fetchall()) == truth(windows)
+def test_what_redshift_is_told_holds_no_secret(project, s3, bucket, of_redshift, capfd, caplog):
+    redshift = of_redshift.server
+    choose(project, **of_redshift.sections)
+    assert project.run(project.windows(0, 1, 2)).success
     keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert all(key.startswith("acme/") for key in keys)
     (copy, *_) = [statement for statement in redshift.statements if statement.startswith("COPY")]
@@ -130,7 +62,7 @@ def test_windows_are_loaded_into_redshift_and_again(project, redshift, s3, bucke
 
 def test_without_the_extra_the_command_that_installs_it_is_told(project, of_redshift, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg2", None)
-    choose(project, **of_redshift)
+    choose(project, **of_redshift.sections)
     result = project.run(project.windows(0))
     assert not result.success
     told = str([event.event_specific_data for event in result.all_events if event.is_failure])
@@ -138,45 +70,18 @@ def test_without_the_extra_the_command_that_installs_it_is_told(project, of_reds
     assert "pip install 'fullstory-assets[redshift]'" in told
 
 
-@pytest.fixture(scope="module")
-def snowflake_port() -> Iterator[int]:
-    with snowflake_server() as port:
-        yield port
-
-
-@pytest.fixture
-def snowflake_database(snowflake_port, monkeypatch) -> SnowflakeDatabase:
-    """A database that Snowflake's connector finds without being told where."""
-    address = address_of(snowflake_port)
-    monkeypatch.setattr(snowflake.connector, "connect", partial(snowflake.connector.connect, **address))
-    monkeypatch.setenv("SNOWFLAKE_PASSWORD", "open sesame")
-    return SnowflakeDatabase(snowflake_port, "ANALYTICS")
-
-
-SNOWFLAKE = {
-    "kind": "snowflake", "account": "myorg-account", "user": "FULLSTORY", "database": "analytics", "schema": "fs",
-    "role": "LOADER", "warehouse": "LOADING", "password_env": "SNOWFLAKE_PASSWORD",
-}  # fmt: skip
-
-
-def test_windows_are_loaded_into_snowflake_and_again(project, snowflake_database, caplog):
+def test_what_snowflake_is_told_holds_no_secret(project, of_snowflake, caplog):
     caplog.set_level(logging.DEBUG)
-    choose(project, warehouse=SNOWFLAKE)
-    windows = project.windows(0, 1, 2)
-    for _ in range(2):
-        assert project.run(windows).success
-    found = snowflake_database.query(
-        'SELECT DATE_TRUNC(\'HOUR\', EVENTSTART), COUNT(*) FROM "ANALYTICS"."FS".FULLSTORY_EVENTS GROUP BY 1'
-    )
-    assert dict(found) == truth(windows)
-    told = snowflake_database.told()
+    choose(project, **of_snowflake.sections)
+    assert project.run(project.windows(0, 1, 2)).success
+    told = of_snowflake.server.told()
     assert all(session["parameters"]["QUERY_TAG"] == "fullstory_assets" for session in told)
     assert "open sesame" not in caplog.text + str(told)
 
 
-def test_without_its_package_snowflake_asks_for_it(project, monkeypatch):
+def test_without_its_package_snowflake_asks_for_it(project, of_snowflake, monkeypatch):
     monkeypatch.setitem(sys.modules, "dagster_snowflake", None)
-    choose(project, warehouse=SNOWFLAKE)
+    choose(project, **of_snowflake.sections)
     result = project.run(project.windows(0))
     failures = [event for event in result.all_events if event.is_failure]
     assert "pip install 'fullstory-assets[snowflake]'" in str(failures)
@@ -232,24 +137,12 @@ def test_without_a_warehouse_the_last_asset_says_what_is_missing(recent, warehou
     assert not [key for key in recent.definitions.resolve_all_asset_keys() if key.path[-1] == "events"]
 
 
-@pytest.mark.skipif(not INSTALLED, reason=MISSING)
-def test_windows_are_loaded_into_bigquery_and_again(project, monkeypatch):
-    monkeypatch.setattr("google.auth.default", lambda **_: (AnonymousCredentials(), "p"))
-    monkeypatch.setenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-    with gcs_server() as storage, bigquery_server(storage.url) as server, closing(server.client()) as client:
-        storage.objects.make_bucket("fullstory")
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
-        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
-        client.create_dataset("acme")
-        warehouse = {"kind": "bigquery", "dataset": "acme", "table": "events", "partition_expiration_days": 9999}
-        choose(project, storage={"kind": "gcs", "bucket": "fullstory", "prefix": "x"}, warehouse=warehouse)
-        windows = project.windows(0, 1, 2)
-        for _ in range(2):
-            assert project.run(windows).success
-        query = "SELECT TIMESTAMP_TRUNC(EventStart, HOUR), COUNT(*) FROM acme.events GROUP BY 1"
-        assert dict(tuple(row.values()) for row in client.query_and_wait(query)) == truth(windows)
-        assert {table.table_id for table in client.list_tables("acme")} == {"events", "events__lock"}
+def test_bigquery_is_left_with_its_tables_and_no_other(project, of_bigquery, caplog):
+    caplog.set_level(logging.DEBUG)
+    choose(project, **of_bigquery.sections)
+    assert project.run(project.windows(0, 1, 2)).success
+    assert {table.table_id for table in of_bigquery.server.list_tables("acme")} == {"events", "events__lock"}
+    assert "BEGIN TRANSACTION" in str([job.query for job in of_bigquery.server.list_jobs() if job.job_type == "query"])
 
 
 def test_without_its_package_bigquery_names_the_command_that_installs_it(monkeypatch):
