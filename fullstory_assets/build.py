@@ -32,6 +32,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
             each,
             steps=steps,
             table=settings.table_of(each),
+            keep=settings.storage.keep,
             warehouse_kind=settings.warehouse.kind,
             backfill_policy=backfill_policy,
         )

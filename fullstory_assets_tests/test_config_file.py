@@ -89,7 +89,7 @@ WRONG = {
     "unknown setting": (f"{ACME}    evry: 1h", "4: organizations[0] (acme).evry: unknown setting; did you mean every?"),
     "unknown setting, nothing near": (
         f"{ACME}storage:\n  kind: local\n  bucket: x",
-        "6: storage.bucket: unknown setting; known here: kind, path",
+        "6: storage.bucket: unknown setting; known here: keep, kind, path",
     ),
     "unknown section": (f"{ACME}werehouse: x", "4: werehouse: unknown setting; did you mean warehouse?"),
     "a key in the file": (

@@ -19,7 +19,7 @@ LAYERS = (
     {"export_record"},
     {"export", "transform"},
     {"outcomes"},
-    {"preparing", "loading", "line", "sync"},
+    {"preparing", "loading", "line", "sync", "retention"},
     {"resources", "partition_status", "dead_runs", "settle"},
     {"checks", "assets"},
     {"jobs"},

@@ -13,6 +13,7 @@ import dagster as dg
 from fullstory_assets import checks
 from fullstory_assets.assets.partitions import partitions_of
 from fullstory_assets.config import Organization
+from fullstory_assets.config.storages import Keep
 from fullstory_assets.config.warehouses import NoWarehouseSettings, WarehouseSettings
 from fullstory_assets.outcomes import STEPS, Step
 from fullstory_assets.resources import STORAGE, WAREHOUSE, fullstory_key
@@ -66,6 +67,7 @@ def build_events_assets(
     *,
     steps: Sequence[Step],
     table: str,
+    keep: Keep,
     warehouse_kind: str,
     backfill_policy: dg.BackfillPolicy,
 ) -> dg.AssetsDefinition:
@@ -75,6 +77,7 @@ def build_events_assets(
         organization: Its settings.
         steps: Those of `steps_of`.
         table: Name of the events table.
+        keep: How long landed and staged files are kept.
         warehouse_kind: The engine, shown as the kind of `events`.
         backfill_policy: How a range of windows is split into runs.
     """
@@ -96,7 +99,7 @@ def build_events_assets(
         # Here, so that loading the definitions brings neither an HTTP client nor Arrow: Dagster loads them often.
         from fullstory_assets.assets.sync_step import SyncStep
 
-        yield from SyncStep(context, organization, keys=keys, table=table).run()
+        yield from SyncStep(context, organization, keys=keys, table=table, keep=keep).run()
 
     return sync
 

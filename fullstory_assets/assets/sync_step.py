@@ -7,6 +7,7 @@ log lines, and at the end one failure that names every window that did not make 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
@@ -16,10 +17,12 @@ from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.client.retry import wait_on
 from fullstory_assets.config import Organization
+from fullstory_assets.config.storages import Keep
 from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe
 from fullstory_assets.export import Exporter
 from fullstory_assets.outcomes import LoadDone, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
+from fullstory_assets.retention import Retention
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.sync import Sync
 from fullstory_assets.warehouses.base import Warehouse
@@ -36,6 +39,7 @@ class SyncStep:
         organization: Whose windows.
         keys: Asset key of each step, in the order of the steps.
         table: Name of the events table.
+        keep: How long landed and staged files are kept.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class SyncStep:
         *,
         keys: dict[Step, dg.AssetKey],
         table: str,
+        keep: Keep,
     ) -> None:
         self._context = context
         self._organization = organization
@@ -54,6 +59,7 @@ class SyncStep:
         self._storage: Storage = getattr(context.resources, STORAGE)
         self._warehouse: Warehouse | None = getattr(context.resources, WAREHOUSE) if "events" in keys else None
         self._steps: list[Step] = [step for step, key in keys.items() if key in context.selected_asset_keys]
+        self._retention = Retention(organization.name, self._storage, keep)
         self._windows = windows_of(context, organization.grid)
         self._began = time.monotonic()
         self._passed: dict[str, bool] = {}
@@ -74,12 +80,15 @@ class SyncStep:
                 self._done += 1
                 self._rows += _rows(outcome)
                 yield from self._record(outcome)
+                if outcome.loaded:
+                    self._retention.loaded(outcome.window)
             if isinstance(outcome, WindowFailed):
                 self._failed.append(outcome)
                 yield from self._check_results(outcome)
             self._log(outcome)
         if self._failed:
             raise self._failure()
+        self._retention.sweep(datetime.now(timezone.utc))
 
     def _outcomes(self) -> Iterator[Outcome]:
         """Yield the core's outcomes; an error before the first one, such as a missing key, fails the first window."""

@@ -37,7 +37,7 @@ from fullstory_assets.config.values import (
     is_api_key,
     is_header_text,
 )
-from fullstory_assets.config.warehouses import DuckDBSettings, WarehouseSettings
+from fullstory_assets.config.warehouses import DuckDBSettings, NoWarehouseSettings, WarehouseSettings
 from fullstory_assets.errors import MissingSecret
 from fullstory_assets.windows import EVERY, WindowGrid
 
@@ -228,6 +228,8 @@ class Settings(Section):
         storage = info.data.get("storage")
         if storage and warehouse.reads_from not in (None, storage.kind):
             raise ValueError(f"{warehouse.kind} loads files from {warehouse.reads_from}; set `kind` of storage to that")
+        if storage and storage.keep == "none" and isinstance(warehouse, NoWarehouseSettings):
+            raise ValueError("without a warehouse, and with `keep: none` of storage, nothing would be left")
         folder = storage.path if isinstance(storage, LocalStorageSettings) else None
         if folder and isinstance(warehouse, DuckDBSettings) and warehouse.path in (folder, *folder.parents):
             raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")

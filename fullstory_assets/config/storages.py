@@ -14,8 +14,19 @@ from pydantic import Field
 from fullstory_assets.config.addresses import AwsRegion, BucketPrefix, EndpointUrl, GCSBucket, S3Bucket
 from fullstory_assets.config.values import LocalPath, Section
 
+Keep = Literal["forever", "none"] | Annotated[int, Field(ge=1)]
+"""How long landed and staged files are kept: `none` is until they are loaded, a number are days."""
 
-class LocalStorageSettings(Section):
+
+class _Storage(Section):
+    keep: Keep = Field(
+        default="forever",
+        description="How long landed and staged files are kept: `forever`, `none` (until they are loaded), or a number "
+        "of days after their window's end.",
+    )
+
+
+class LocalStorageSettings(_Storage):
     """Files in a folder of this machine."""
 
     kind: Literal["local"] = Field(default="local", description="A folder on this machine.")
@@ -26,7 +37,7 @@ class LocalStorageSettings(Section):
     )
 
 
-class S3StorageSettings(Section):
+class S3StorageSettings(_Storage):
     """Objects in a bucket of Amazon S3, or of a service that speaks its language."""
 
     kind: Literal["s3"] = Field(default="s3", description="A bucket of Amazon S3.")
@@ -40,7 +51,7 @@ class S3StorageSettings(Section):
     )
 
 
-class GCSStorageSettings(Section):
+class GCSStorageSettings(_Storage):
     """Objects in a bucket of Google Cloud Storage."""
 
     kind: Literal["gcs"] = Field(default="gcs", description="A bucket of Google Cloud Storage.")

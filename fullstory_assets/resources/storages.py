@@ -74,8 +74,9 @@ class GCSStorageResource(dg.ConfigurableResource["GCSStorage"]):
 
 def storage_resource(chosen: StorageSettings) -> dg.ConfigurableResource:
     """Return the resource of the storage that the settings describe."""
+    settings = chosen.model_dump(exclude={"kind", "keep"}, mode="json")
     if isinstance(chosen, S3StorageSettings):
-        return S3StorageResource(**chosen.model_dump(exclude={"kind"}))
+        return S3StorageResource(**settings)
     if isinstance(chosen, GCSStorageSettings):
-        return GCSStorageResource(**chosen.model_dump(exclude={"kind"}))
-    return LocalStorageResource(path=str(chosen.path))
+        return GCSStorageResource(**settings)
+    return LocalStorageResource(**settings)
