@@ -31,7 +31,7 @@ Nothing else belongs in this module.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class FullStoryAssetsError(Exception):
@@ -178,9 +178,16 @@ class StorageError(FullStoryAssetsError):
     remedy = "Check that the storage is reachable, writable and has room, then run it again."
 
 
+class StorageRefused(StorageError):
+    """The storage refused for good: rights, credentials or a name have to be set right first."""
+
+    retryable = False
+
+
 class ObjectMissing(StorageError):
     """There is no such object."""
 
+    retryable = False
     remedy = "Run the step that writes it, then this one."
 
 
@@ -213,6 +220,17 @@ class SchemaConflict(WarehouseError):
     """A column exists with a type that cannot take the data."""
 
     remedy = "Rename or convert the column, or give this organization its own `table`."
+
+
+ErrorKind = Literal["retryable", "schema conflict", "terminal"]
+"""What to think of an error: it may go by itself, a column has to change, or something else has to."""
+
+
+def kind_of(error: BaseException) -> ErrorKind:
+    """Return what to think of an error; one that nobody foresaw is terminal."""
+    if isinstance(error, SchemaConflict):
+        return "schema conflict"
+    return "retryable" if isinstance(error, FullStoryAssetsError) and error.retryable else "terminal"
 
 
 def describe(error: BaseException, *, org: str, window: object, doing: str) -> str:

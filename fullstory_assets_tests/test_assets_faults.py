@@ -27,6 +27,10 @@ def test_a_bad_window_is_named_and_does_not_stop_the_others(project, app):
     assert "1 of 6 windows" in text
     assert "acme 2026-01-01 08:00Z: export failed" in text
     assert "out of memory" in text
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    metadata = failure.step_failure_data.user_failure_data.metadata
+    assert "out of memory" in metadata["failed_windows"].value["2026-01-01-08:00"]
+    assert metadata["kinds"].value == {"2026-01-01-08:00": "retryable"}
     assert project.statuses(windows) == ["MATERIALIZED"] * 2 + ["FAILED"] + ["MATERIALIZED"] * 3
     assert project.run(windows[2:3]).success
     assert project.rows() == truth(windows)

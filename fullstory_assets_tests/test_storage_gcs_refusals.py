@@ -14,7 +14,7 @@ from requests import ConnectionError as RequestsConnectionError
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, ProxyError
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import StorageError, StorageRefused
 from fullstory_assets.storage.gcs import GCSStorage, five_minutes
 from fullstory_assets.storage.gcs_refusals import refusals
 from fullstory_assets_tests.contracts.storage import KEY
@@ -69,7 +69,9 @@ VERBS = ["write_file", "write_bytes", "read_bytes", "fetch", "size", "delete", "
 @pytest.mark.parametrize("verb", VERBS)
 def test_wrong_bucket_is_told_by_every_verb(client: Client, tmp_path: Path, verb: str):
     call = verbs(GCSStorage(client, "wrong", retry=QUICK), tmp_path / "source")[verb]
-    with pytest.raises(StorageError, match=r"404 The specified bucket does not exist\. .*buckets create gs://wrong\."):
+    with pytest.raises(
+        StorageRefused, match=r"404 The specified bucket does not exist\. .*buckets create gs://wrong\."
+    ):
         call()
 
 
@@ -78,7 +80,9 @@ def test_want_of_rights_is_told_by_every_verb(server: GCSServer, storage: GCSSto
     storage.write_bytes(KEY, b"old")
     permission = {"write_file": "create", "write_bytes": "create", "delete": "delete", "keys": "list"}.get(verb, "get")
     server.objects.denied.add(f"storage.objects.{permission}")
-    with pytest.raises(StorageError, match=rf"403 \S+ does not have.* Grant storage\.objects\.{permission} to .*role="):
+    with pytest.raises(
+        StorageRefused, match=rf"403 \S+ does not have.* Grant storage\.objects\.{permission} to .*role="
+    ):
         verbs(storage, tmp_path / "source")[verb]()
     server.objects.denied.clear()
     assert storage.read_bytes(KEY) == b"old"
@@ -88,7 +92,7 @@ def test_want_of_rights_is_told_by_every_verb(server: GCSServer, storage: GCSSto
 def test_bare_403_gets_the_permissions_of_the_verb(server: GCSServer, storage: GCSStorage, tmp_path: Path, verb: str):
     for method in ("GET", "POST", "DELETE"):
         server.faults.append(Fault(method, "/storage/v1/", status=403, message="Forbidden"))
-    with pytest.raises(StorageError, match=r"403 Forbidden\. Grant storage\.objects\.\w+.* to the account"):
+    with pytest.raises(StorageRefused, match=r"403 Forbidden\. Grant storage\.objects\.\w+.* to the account"):
         verbs(storage, tmp_path / "source")[verb]()
 
 
@@ -168,7 +172,7 @@ def test_bad_credentials_are_told_by_every_verb(server: GCSServer, tmp_path: Pat
     server.faults += [replace(fault, method=method) for method in methods]
     with connected(server.url, user_of(server)) as client:
         call = verbs(GCSStorage(client, BUCKET, retry=QUICK), tmp_path / "source")[verb]
-        with pytest.raises(StorageError, match=rf": {words}\.? The credentials are no longer good") as caught:
+        with pytest.raises(StorageRefused, match=rf": {words}\.? The credentials are no longer good") as caught:
             call()
     assert CLIENT_SECRET not in str(caught.value)
 
@@ -179,7 +183,7 @@ def test_want_of_credentials_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setattr("google.auth._default._get_gae_credentials", lambda: (None, None))
-    with pytest.raises(StorageError, match=r"Could not connect to gs://events: .*credentials.* Give the machine"):
+    with pytest.raises(StorageRefused, match=r"Could not connect to gs://events: .*credentials.* Give the machine"):
         GCSStorage.connect(GCSResource().get_client, bucket=BUCKET)
 
 

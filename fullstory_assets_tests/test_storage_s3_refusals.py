@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from fullstory_assets.errors import MissingPackage, StorageError
+from fullstory_assets.errors import ErrorKind, MissingPackage, StorageError, kind_of
 from fullstory_assets.storage.s3 import S3Storage, client_config
 from fullstory_assets.storage.s3_refusals import refusals
 from fullstory_assets_tests.contracts.storage import KEY
@@ -18,24 +18,25 @@ pytestmark = pytest.mark.usefixtures("no_aws_settings")
 DENIED = refusal(403, "AccessDenied", "Access Denied")
 
 
-def refusals_of(storage: S3Storage, source: Path) -> dict[str, str]:
+def refusals_of(storage: S3Storage, source: Path, *, kind: ErrorKind | None = None) -> dict[str, str]:
     """Return each verb's text; all have to be refused."""
     texts = {}
     for name, verb in verbs(storage, source).items():
         with pytest.raises(StorageError) as caught:
             verb()
+        assert kind in (None, kind_of(caught.value)), name
         texts[name] = str(caught.value)
         assert str(storage.uri(KEY) if name != "keys" else storage.uri("k")[:-1]) in texts[name]
     return texts
 
 
 def test_missing_bucket_is_told_by_every_verb(s3: Any, source: Path):
-    for text in refusals_of(S3Storage(s3, f"no-such-bucket-{uuid4().hex}"), source).values():
+    for text in refusals_of(S3Storage(s3, f"no-such-bucket-{uuid4().hex}"), source, kind="terminal").values():
         assert ": NoSuchBucket: The specified bucket does not exist. Correct `bucket`" in text
 
 
 def test_name_that_no_bucket_may_have_is_told_by_every_verb(s3: Any, source: Path):
-    for text in refusals_of(S3Storage(s3, "not a bucket"), source).values():
+    for text in refusals_of(S3Storage(s3, "not a bucket"), source, kind="terminal").values():
         assert 'Invalid bucket name "not a bucket"' in text
         assert "Correct `bucket`" in text
 
@@ -54,7 +55,7 @@ def test_denied_access_names_the_action_and_the_objects(before_s3: Proxy, hasty:
         "delete": f"s3:DeleteObject on {objects}.",
         "keys": f"s3:ListBucket on {bucket}.",
     }
-    for verb, text in refusals_of(hasty, source).items():
+    for verb, text in refusals_of(hasty, source, kind="terminal").items():
         assert text.endswith(f": AccessDenied: Access Denied. Give the user or role that runs this {expected[verb]}")
 
 
@@ -131,13 +132,13 @@ def test_refused_connection_is_told_by_every_verb(source: Path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         storage = S3Storage(s3_client(unused.getsockname()[1], attempts=1), "bucket")
-        for text in refusals_of(storage, source).values():
+        for text in refusals_of(storage, source, kind="retryable").values():
             assert "Could not connect to the endpoint URL" in text
             assert "Check network, proxy and `endpoint_url`" in text
 
 
 def test_want_of_credentials_is_told_by_every_verb(s3_port: int, source: Path):
-    for text in refusals_of(S3Storage(s3_client(s3_port, keys={}), "bucket"), source).values():
+    for text in refusals_of(S3Storage(s3_client(s3_port, keys={}), "bucket"), source, kind="terminal").values():
         assert "Unable to locate credentials. Give the run a role, or set AWS_PROFILE" in text
 
 

@@ -18,7 +18,7 @@ from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.client.retry import wait_on
 from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
-from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe
+from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe, kind_of
 from fullstory_assets.export import Exporter
 from fullstory_assets.outcomes import LoadDone, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
@@ -215,7 +215,8 @@ class SyncStep:
             lines.append(f"… and {len(texts) - _FAILURES_SHOWN} more; see this failure's metadata.")
         if not_tried:
             lines.append(f"{not_tried} windows were not tried, since the same error would meet them.")
-        return dg.Failure("\n".join(lines), metadata={"failed_windows": texts}, allow_retries=False)
+        kinds = {each.window.partition_key: kind_of(each.error) for each in self._failed}
+        return dg.Failure("\n".join(lines), metadata={"failed_windows": texts, "kinds": kinds}, allow_retries=False)
 
 
 def _duration(seconds: float) -> str:

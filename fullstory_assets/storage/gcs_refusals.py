@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeGuard
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import StorageError, StorageRefused
 from fullstory_assets.google_errors import BAD_CREDENTIALS, NO_CREDENTIALS, innermost, refuses_credentials
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def refusals(verb: str, where: str, *, bucket: str) -> Iterator[None]:
         bucket: Name of the bucket, for the remedies.
 
     Raises:
+        StorageRefused: Somebody has to change something.
         StorageError: With the words of whoever refused, and the next step.
     """
     try:
@@ -49,7 +50,9 @@ def refusals(verb: str, where: str, *, bucket: str) -> Iterator[None]:
         # (https://github.com/googleapis/python-storage/issues/611).
         cause = innermost(error)
         words = _words(cause).rstrip(". ")
-        raise StorageError(f"Could not {verb} {where}: {words}.", remedy=_remedy(cause, words, verb, bucket)) from error
+        remedy = _remedy(cause, words, verb, bucket)
+        refused = StorageError if remedy in {"", _BUSY, _DISK} else StorageRefused
+        raise refused(f"Could not {verb} {where}: {words}.", remedy=remedy) from error
 
 
 def is_missing_object(error: Exception) -> bool:

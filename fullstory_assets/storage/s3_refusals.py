@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import StorageError, StorageRefused
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -44,6 +44,8 @@ _DENIED = {"AccessDenied", "AllAccessDisabled"}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 _SLOW = {"SlowDown", "RequestTimeout", "OperationAborted"}
 _HTTP_SERVER_ERROR = 500
+_PASSES = {"", _BUSY, _NETWORK, _DISK}
+"""What to do about troubles that may pass by themselves."""
 
 _ADDRESS_USER = re.compile(r"(?<=://)[^/@\s]+@")
 """Name and password in an address, such as `endpoint_url` may have."""
@@ -58,6 +60,7 @@ def refusals(doing: str, *, grants: str) -> Iterator[None]:
         grants: The rights it takes, such as `s3:GetObject on arn:aws:s3:::bucket/*`.
 
     Raises:
+        StorageRefused: Somebody has to change something.
         StorageError: With S3's own code and words and the next step.
     """
     from boto3.exceptions import Boto3Error
@@ -72,7 +75,8 @@ def refusals(doing: str, *, grants: str) -> Iterator[None]:
             words, remedy = _answer(first, grants)
         else:
             words, remedy = _trouble(first)
-        raise StorageError(f"Could not {doing}: {words}.", remedy=remedy) from error
+        refused = StorageError if remedy in _PASSES else StorageRefused
+        raise refused(f"Could not {doing}: {words}.", remedy=remedy) from error
 
 
 def _answer(error: ClientError, grants: str) -> tuple[str, str]:
