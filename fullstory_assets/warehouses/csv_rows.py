@@ -5,8 +5,8 @@ Rows are read some thousands at a time, so that memory does not grow with the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from csv import QUOTE_ALL
 from pathlib import Path
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pyarrow import Array, Buffer
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 _ROWS_AT_ONCE = 8192
 _ROWS_OF_FILE = 1 << 15
@@ -45,18 +44,6 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             item = coming.result()
             coming = thread.submit(next, items)
             yield item
-
-
-def mapped_ahead(convert: Callable[[T], R], items: Iterator[T]) -> Iterator[R]:
-    """Yield what `convert` makes of each item; while the caller works on one, another thread converts the next."""
-    with ThreadPoolExecutor(1) as thread:
-        coming: Future[R] | None = None
-        for item in items:
-            done, coming = coming, thread.submit(convert, item)
-            if done:
-                yield done.result()
-        if coming:
-            yield coming.result()
 
 
 def csv_files(path: Path, columns: Sequence[str], folder: Path) -> Iterator[Path]:

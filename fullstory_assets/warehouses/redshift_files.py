@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
@@ -22,7 +21,7 @@ from fullstory_assets.errors import StorageError
 from fullstory_assets.schema import Column
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
-from fullstory_assets.warehouses.csv_rows import csv_where_null_is, mapped_ahead, staged_arrays
+from fullstory_assets.warehouses.csv_rows import csv_where_null_is, staged_arrays
 from fullstory_assets.warehouses.redshift_types import fitted
 from fullstory_assets.warehouses.sql import ExistingColumn
 
@@ -104,13 +103,11 @@ class LoadingFiles:
 
     def _rows(self, staged: Sequence[StagedColumns]) -> Iterator[memoryview]:
         """Yield CSV, the columns in the order of their names."""
-        return map(memoryview, mapped_ahead(partial(csv_where_null_is, self.null), self._arrays(staged)))
-
-    def _arrays(self, staged: Sequence[StagedColumns]) -> Iterator[list[Array]]:
         for path, columns in staged:
             ordered = [columns[name] for name in sorted(columns)]
             for arrays in staged_arrays(path, [column.in_file for column in ordered]):
-                yield [self._fitted(column, values) for column, values in zip(ordered, arrays, strict=True)]
+                fitting = [self._fitted(column, values) for column, values in zip(ordered, arrays, strict=True)]
+                yield memoryview(csv_where_null_is(self.null, fitting))
 
     def _fitted(self, column: Filled, values: Array) -> Array:
         values, cut = fitted(values, column.declared.type, column.found.type)
