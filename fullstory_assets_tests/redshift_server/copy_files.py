@@ -20,6 +20,7 @@ from fullstory_assets_tests.redshift_server.wire import Refused
 
 ROW_BYTES = 4 << 20
 SUPER_BYTES = 16_000_000
+_PIECE_BYTES = 1 << 20
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 """What `TIMEFORMAT 'auto'` is documented to know, of the ways that begin with the year."""
@@ -104,12 +105,29 @@ def rows(s3: Any, copy: Copy, columns: Sequence[tuple[str, str]]) -> Iterator[li
             ]
 
 
+def pieces(s3: Any, copy: Copy) -> Iterator[bytes]:
+    """Yield all files unpacked, in pieces of any length, without a look at what is in them.
+
+    Raises:
+        Refused: A file is not there, or no gzip.
+    """
+    for bucket, key in objects(s3, copy):
+        data = _unpacked(s3.get_object(Bucket=bucket, Key=key)["Body"].read(), copy)
+        for begin in range(0, len(data), _PIECE_BYTES):
+            yield data[begin : begin + _PIECE_BYTES]
+
+
+def _unpacked(data: bytes, copy: Copy) -> bytes:
+    if not copy.options.get("GZIP"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except OSError:
+        raise Refused("failed to inflate, invalid or incomplete deflate data. zlib error code: -3") from None
+
+
 def _lines(data: bytes, copy: Copy, uri: str, null: str) -> Iterator[list[str]]:
-    if copy.options.get("GZIP"):
-        try:
-            data = gzip.decompress(data)
-        except OSError:
-            raise Refused("failed to inflate, invalid or incomplete deflate data. zlib error code: -3") from None
+    data = _unpacked(data, copy)
     if b"\0" in data:
         # It ends the record, wherever it stands.
         raise LoadError(Place(uri, data[: data.index(b"\0")].count(b"\n") + 1), 1214, "Delimiter not found")
