@@ -19,7 +19,7 @@ DAYS = [pytest.param(name, 72, id=name, marks=() if name == "DuckDB" else pytest
 
 FAULTS = {
     3: "failed=out of memory",
-    11: "truncated_gzip",
+    5: "truncated_gzip",
     12: "failed=out of memory",
     20: "inflated",
     29: "cut_download=1000",
@@ -42,7 +42,7 @@ def true_rows(windows) -> Counter[Row]:
     return rows
 
 
-@pytest.mark.parametrize(("name", "hours"), [*DAYS, *(pytest.param(name, 12, id=f"{name}-12") for name in ALL[1:])])
+@pytest.mark.parametrize(("name", "hours"), [*DAYS, *(pytest.param(name, 6, id=f"{name}-6") for name in ALL[1:])])
 def test_hours_with_faults_end_as_they_are_in_fullstory(name, hours, request, project, app):
     target = request.getfixturevalue(f"of_{name.lower()}")
     choose(project, **target.sections)
