@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import pytest
@@ -42,13 +43,17 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def of_postgres(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setenv("WAREHOUSE_PASSWORD", "not asked for")
+    name = f"whole_way_{uuid4().hex}"
+    with closing(postgres.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(f"CREATE DATABASE {name}")
     warehouse = {
-        "kind": "postgres", "host": "127.0.0.1", "port": postgres.port, "database": "postgres", "user": "postgres",
+        "kind": "postgres", "host": "127.0.0.1", "port": postgres.port, "database": name, "user": "postgres",
         "password_env": "WAREHOUSE_PASSWORD", "sslmode": "prefer", "schema": "fullstory", "table": "events",
     }  # fmt: skip
 
     def rows() -> list[Row]:
-        with closing(postgres.connect()) as connection, connection.cursor() as cursor:
+        with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
             cursor.execute('SELECT "EventId", "EventStart", "EventType" FROM fullstory.events')
             return cursor.fetchall()
 
