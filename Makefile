@@ -44,7 +44,7 @@ BIGQUERY := fullstory_assets_tests/bigquery_server
 coverage: .venv/ready ## Run all tests and show which lines they miss
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
 
-bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (half an hour)
+bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (forty minutes)
 	$(BIN)/python -m benchmarks.transform --write
 	$(BIN)/python -m benchmarks.load --write
 	$(BIN)/python -m benchmarks.ticks --write
