@@ -1,7 +1,7 @@
 """How long landed and staged files are kept.
 
-With `none` they go once their window is loaded and recorded, with a number of days at the end of a run in which nothing
-failed. What is needed again is exported again, as long as FullStory has it. No Dagster here.
+With `none` they go once their window is loaded and recorded, with a number of days at the end of a run that loads, if
+nothing failed. What is needed again is exported again, as long as FullStory has it. No Dagster here.
 """
 
 from __future__ import annotations

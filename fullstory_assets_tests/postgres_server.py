@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg2
 
-_OPTIONS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "timezone=Asia/Kolkata")
+_OPTIONS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "timezone=Asia/Kolkata", "log_statement=all")
 
 
 class PostgresServer:
@@ -42,6 +42,10 @@ class PostgresServer:
     def connect(self, database: str = "postgres", user: str = "postgres") -> Any:
         """Return a new connection."""
         return psycopg2.connect(host="127.0.0.1", port=self.port, user=user, dbname=database)
+
+    def log(self) -> str:
+        """Return what the server has written: every statement, beside its own words."""
+        return (self._folder / "log").read_text()
 
     def stop(self) -> None:
         """End the server, by its own process id, and remove its files."""

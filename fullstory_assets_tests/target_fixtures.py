@@ -42,7 +42,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def of_postgres(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Target:
-    monkeypatch.setenv("WAREHOUSE_PASSWORD", "not asked for")
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "a secret of PostgreSQL")
     name = f"whole_way_{uuid4().hex}"
     with closing(postgres.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = True

@@ -67,6 +67,12 @@ def test_files_go_with_their_last_day_at_the_end_of_a_run(project):
     assert project.rows() == truth(windows)
 
 
+def test_a_run_that_only_stages_keeps_what_it_has_made(project):
+    choose(project, storage={"keep": 1, "kind": "local", "path": "data/events"})
+    assert project.run(project.windows(9), steps=["raw_events", "staged_events"]).success
+    assert sum(name.endswith((".ndjson.gz", ".parquet")) for name in files(project)) == 2
+
+
 def test_days_count_from_the_windows_end(storage):
     Retention("acme", storage, 1).sweep(END)
     owners = [ObjectKeys.parse(key) for key in storage.keys("acme/")]

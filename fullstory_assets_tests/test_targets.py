@@ -79,6 +79,24 @@ def test_what_snowflake_is_told_holds_no_secret(project, of_snowflake, caplog):
     assert "open sesame" not in caplog.text + str(told)
 
 
+def test_what_postgresql_is_told_holds_no_secret(project, of_postgres, capfd, caplog):
+    caplog.set_level(logging.DEBUG)
+    choose(project, **of_postgres.sections)
+    assert project.run(project.windows(0, 1, 2)).success
+    told = of_postgres.server.log()
+    assert "COPY" in told
+    logged = [project.instance.all_logs(run.run_id) for run in project.instance.get_runs()]
+    assert "a secret" not in f"{told} {logged} {caplog.text} {capfd.readouterr()}"
+
+
+def test_without_its_package_postgresql_asks_for_it(project, of_postgres, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    choose(project, **of_postgres.sections)
+    result = project.run(project.windows(0))
+    failures = [event for event in result.all_events if event.is_failure]
+    assert "pip install 'fullstory-assets[postgres]'" in str(failures)
+
+
 def test_without_its_package_snowflake_asks_for_it(project, of_snowflake, monkeypatch):
     monkeypatch.setitem(sys.modules, "dagster_snowflake", None)
     choose(project, **of_snowflake.sections)

@@ -88,7 +88,9 @@ class SyncStep:
             self._log(outcome)
         if self._failed:
             raise self._failure()
-        self._retention.sweep(datetime.now(timezone.utc))
+        if self._steps[-1] == [*self._keys][-1]:
+            # A run that only lands or stages has made its files for another one to load.
+            self._retention.sweep(datetime.now(timezone.utc))
 
     def _outcomes(self) -> Iterator[Outcome]:
         """Yield the core's outcomes; an error before the first one, such as a missing key, fails the first window."""

@@ -5,7 +5,7 @@ Rows are read some thousands at a time, so that memory does not grow with the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from csv import QUOTE_ALL
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TEXT = {"string", "large_string"}
 _ROWS_AT_ONCE = 8192
 _ROWS_OF_FILE = 1 << 15
 
@@ -36,8 +37,8 @@ def staged_arrays(path: Path, columns: Sequence[str]) -> Iterator[list[Array]]:
             yield [_without_nul(batch.column(name)) for name in columns]
 
 
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items; while the caller works on one, another thread makes the next."""
+def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield the items; while the caller works on one, another thread makes the next, which closing waits for."""
     with ThreadPoolExecutor(1) as thread, suppress(StopIteration):
         coming = thread.submit(next, items)
         while True:
@@ -58,7 +59,7 @@ def csv_files(path: Path, columns: Sequence[str], folder: Path) -> Iterator[Path
     import pyarrow.parquet as pq
 
     types = {field.name: str(field.type) for field in pq.read_schema(path)}
-    values = ", ".join(_without_nul_in_sql(name) if types[name] == "string" else _quoted(name) for name in columns)
+    values = ", ".join(_without_nul_in_sql(name) if types[name] in _TEXT else _quoted(name) for name in columns)
     part = "file_row_number >= $first AND file_row_number < $first + $rows"
     query = f"SELECT {values} FROM read_parquet($file, file_row_number = true) WHERE {part}"  # noqa: S608 - quoted names
     with reading(path) as connection:
@@ -129,6 +130,6 @@ def _call(function: str, *values: Any, options: Any = None) -> Any:
 def _without_nul(values: Array) -> Array:
     import pyarrow.compute as pc
 
-    if str(values.type) != "string":
+    if str(values.type) not in _TEXT:
         return values
     return _call("replace_substring", values, options=pc.ReplaceSubstringOptions(pattern="\0", replacement=""))

@@ -159,8 +159,9 @@ class PostgresWarehouse:
         self, cursor: cursor, table: str, windows: Sequence[StagedWindow], columns: Sequence[Mapping[str, str]]
     ) -> None:
         """Insert the staged files' rows; `columns` are each file's by the table's."""
-        with work_folder() as folder:
-            for names, csv in one_ahead(_csv(windows, columns, folder)):
+        # Closed before the folder goes: another thread still writes into it when a COPY is refused.
+        with work_folder() as folder, closing(one_ahead(_csv(windows, columns, folder))) as files:
+            for names, csv in files:
                 quoted = ", ".join(DIALECT.quoted(name) for name in names)
                 with csv.open("rb") as rows:
                     cursor.copy_expert(f"COPY {self._target(table)} ({quoted}) FROM STDIN (FORMAT csv)", rows)
