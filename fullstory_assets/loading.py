@@ -33,6 +33,7 @@ class Loader:
         storage: Where the staged files lie.
         warehouse: Where rows are loaded.
         table: Name of the events table.
+        adopts: Whether its rows without `OrgId` are replaced as well.
         max_rows: Most rows of one transaction, unless a single window has more.
     """
 
@@ -40,6 +41,7 @@ class Loader:
     storage: Storage
     warehouse: Warehouse
     table: str
+    adopts: bool = False
     max_rows: int = LOAD_ROWS
 
     def load(self, prepared: Sequence[WindowDone]) -> list[WindowDone | WindowFailed]:
@@ -93,4 +95,4 @@ class Loader:
                 remedy="Materialize staged_events of this window again.",
             )
         uri = self.storage.uri(keys.staged)
-        return StagedWindow(org=self.org, window=window, path=path, rows=staged.summary.rows, uri=uri)
+        return StagedWindow(self.org, window, path, staged.summary.rows, uri=uri, adopts=self.adopts)

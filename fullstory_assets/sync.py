@@ -39,6 +39,7 @@ class Sync:
         table: Name of the events table.
         exporter: Makes exports; needed only for the step `raw_events`.
         stop: Set here when the work ends early, so that waiting exports are cancelled; share it with the exporter.
+        adopts: Whether rows of the table without `OrgId` are replaced as well.
         settle: Age from which a window is taken to be complete; an export made before is not resumed then.
         max_exports: Windows prepared at once.
         load_rows: Most rows of one load, unless a single window has more.
@@ -57,6 +58,7 @@ class Sync:
         table: str,
         exporter: Exporter | None,
         stop: threading.Event,
+        adopts: bool = False,
         settle: timedelta | None = None,
         max_exports: int = MAX_EXPORTS,
         load_rows: int = LOAD_ROWS,
@@ -75,7 +77,7 @@ class Sync:
         if "events" in steps:
             if warehouse is None:
                 raise ValueError("a warehouse is needed for events")
-            self._loader = Loader(org, storage, warehouse, table, max_rows=load_rows)
+            self._loader = Loader(org, storage, warehouse, table, adopts=adopts, max_rows=load_rows)
         self._stop = stop
         self._max_exports = max_exports
         self._patience = patience

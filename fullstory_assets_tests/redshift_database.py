@@ -109,6 +109,9 @@ class RedshiftDatabase:
             cursor.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
+    def disown(self, table: str) -> None:
+        self.query(f'UPDATE "{table}" SET orgid = NULL')
+
     def die_in_load(
         self, when: Literal["before commit", "at commit"], table: str, schema: TableSchema, windows: list[StagedWindow]
     ) -> None:

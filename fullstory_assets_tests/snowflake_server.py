@@ -115,6 +115,9 @@ class SnowflakeDatabase:
             cursor.execute(query, values or None)
             return cursor.fetchall()
 
+    def disown(self, table: str) -> None:
+        self.query(f"UPDATE {self._target(table)} SET ORGID = NULL")
+
     def die_in_load(
         self, when: Literal["before commit", "at commit"], table: str, schema: TableSchema, windows: list[StagedWindow]
     ) -> None:

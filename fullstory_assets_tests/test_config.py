@@ -69,6 +69,14 @@ def test_an_organization_may_have_its_own_table():
     assert chosen.table_of(organization(table="own")) == "own"
 
 
+def test_rows_of_nobody_are_adopted_by_one():
+    one, other = organization(adopt_rows=True), organization(name="globex", adopt_rows=True, table="own")
+
+    assert Settings(organizations=(one, other)).organizations == (one, other)
+    with pytest.raises(ValidationError, match="both acme and globex have `adopt_rows` of table own; one may"):
+        Settings(organizations=(organization(adopt_rows=True, table="OWN"), other))
+
+
 @pytest.mark.parametrize("schema", ["fullstory", "FullStory", "temp", "information_schema"])
 def test_a_schema_that_duckdb_could_not_tell_from_its_database(schema):
     with pytest.raises(ValidationError, match="choose another"):

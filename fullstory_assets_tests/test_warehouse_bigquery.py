@@ -100,6 +100,9 @@ class BigQueryDatabase:
     def path(self, table: str) -> str:
         return f"{self.client.project}.{self.name}.{table}"
 
+    def disown(self, table: str) -> None:
+        self.query(f"UPDATE {DIALECT.quoted(*self.path(table).split('.'))} SET OrgId = NULL WHERE TRUE")
+
     def die_in_load(
         self, when: Literal["before commit", "at commit"], table: str, schema: TableSchema, windows: list[StagedWindow]
     ) -> None:

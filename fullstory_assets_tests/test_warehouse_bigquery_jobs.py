@@ -126,7 +126,7 @@ def test_rows_get_the_partition_of_their_time(length: str):
 def test_the_script_holds_no_value(tmp_path: Path):
     windows = [stage(tmp_path, events(2, window=hour(n)), window=hour(n), org="a'; --") for n in (1, 2)]
     matching = match_columns([("EventStart", "STRING"), ("OrgId", "STRING")], EVENTS)
-    script = replace_script(DIALECT, Target("`t`", "`l`", matching), len(windows), "")
+    script = replace_script(DIALECT, Target("`t`", "`l`", matching), windows, "")
     assert "'" not in script
     names = {value.name for value in parameters(windows)}
     assert all(f"@{name}" in script for name in names)

@@ -72,6 +72,9 @@ class DuckDBDatabase:
             cursor.execute("SET SESSION TimeZone = 'UTC'")
             return cursor.execute(query).fetchall()
 
+    def disown(self, table: str) -> None:
+        self.query(f"UPDATE {DIALECT.quoted(table)} SET OrgId = NULL")
+
     def die_in_load(
         self, when: Literal["before commit", "at commit"], table: str, schema: TableSchema, windows: list[StagedWindow]
     ) -> None:

@@ -81,6 +81,9 @@ class PostgresDatabase:
             cursor.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
+    def disown(self, table: str) -> None:
+        self.query(f'UPDATE {DIALECT.quoted(table)} SET "OrgId" = NULL')
+
     def die_in_load(
         self, when: Literal["before commit", "at commit"], table: str, schema: TableSchema, windows: list[StagedWindow]
     ) -> None:

@@ -112,6 +112,7 @@ class SyncStep:
                 table=self._table,
                 exporter=exporter,
                 stop=stop,
+                adopts=self._organization.adopt_rows,
                 settle=self._organization.settle,
                 max_exports=self._organization.max_exports,
             ).run(self._windows)

@@ -12,7 +12,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from fullstory_assets.config.secrets import read_secret
@@ -99,6 +107,11 @@ class Organization(Section):
     )
     table: SqlName | None = Field(
         default=None, description="Table for this organization's events. Unset: the warehouse's `table`, shared by all."
+    )
+    adopt_rows: bool = Field(
+        default=False,
+        description="Rows of the table without `OrgId`, such as hauser's, are this organization's: replaced when their "
+        "window is loaded.",
     )
     headers: Mapping[HeaderName, Header] = Field(
         default_factory=dict,
@@ -234,6 +247,15 @@ class Settings(Section):
         if folder and isinstance(warehouse, DuckDBSettings) and warehouse.path in (folder, *folder.parents):
             raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")
         return warehouse
+
+    @model_validator(mode="after")
+    def _one_adopts(self) -> Settings:
+        adopting: dict[str, str] = {}
+        for each in self.organizations:
+            table = self.table_of(each).lower()
+            if each.adopt_rows and adopting.setdefault(table, each.name) != each.name:
+                raise ValueError(f"both {adopting[table]} and {each.name} have `adopt_rows` of table {table}; one may")
+        return self
 
     @property
     def source(self) -> str:

@@ -26,6 +26,7 @@ class StagedWindow:
         path: Local Parquet file.
         rows: Rows in that file.
         uri: Where the storage keeps the same file, for engines that fetch it themselves.
+        adopts: Whether rows of the window without `OrgId`, such as hauser's, are replaced as well.
     """
 
     org: str
@@ -33,6 +34,7 @@ class StagedWindow:
     path: Path
     rows: int
     uri: str = ""
+    adopts: bool = False
 
 
 class Warehouse(Protocol):

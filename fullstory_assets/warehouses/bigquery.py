@@ -130,7 +130,7 @@ class BigQueryWarehouse:
             name = _new_name()
             with self._staged(table, name, schema, files) as source:
                 insert = insert_staged(DIALECT, target, schema, columns, source) if source else ""
-                found = self._replace(replace_script(DIALECT, target, len(windows), insert), windows, name)
+                found = self._replace(replace_script(DIALECT, target, windows, insert), windows, name)
         return [require_loaded_rows(table, staged, n) for staged, n in zip(windows, found, strict=True)]
 
     @classmethod

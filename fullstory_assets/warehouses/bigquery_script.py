@@ -48,8 +48,8 @@ class Target:
     ingestion: str | None = None
 
 
-def replace_script(dialect: Dialect, target: Target, windows: int, insert: str) -> str:
-    """Return the script that replaces so many windows, and answers with the rows of each as counted before its commit.
+def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWindow], insert: str) -> str:
+    """Return the script that replaces the windows, and answers with the rows of each as counted before its commit.
 
     It commits when they are those of the parameter `rows`. Otherwise it ends without COMMIT, which undoes everything
     (https://cloud.google.com/bigquery/docs/transactions#transaction_scope).
@@ -60,14 +60,15 @@ def replace_script(dialect: Dialect, target: Target, windows: int, insert: str) 
     Args:
         dialect: BigQuery's.
         target: Where to.
-        windows: Their number.
+        windows: Which; their values are those of `parameters`.
         insert: The statement that inserts the new rows; empty when there are none.
     """
-    conditions = [_condition(dialect, target.matching, place) for place in range(windows)]
+    conditions = [_condition(dialect, target.matching, place) for place, _ in enumerate(windows)]
+    old = [_condition(dialect, target.matching, place, adopts=it.adopts) for place, it in enumerate(windows)]
     moment = _moment(dialect, target.matching)
     # Bounds of all: BigQuery reads no other partitions, and some tables ask for a condition that says so.
     bounds = f"{moment} >= @first_start AND {moment} < @last_end"
-    every = " OR ".join(f"({condition})" for condition in conditions)
+    every = " OR ".join(f"({condition})" for condition in old)
     counts = ", ".join(f"COUNTIF({condition})" for condition in conditions)
     return "\n".join(
         (
@@ -134,13 +135,14 @@ def _cast(value: str, found: ExistingColumn, staged: ColumnType) -> str:
     return value if same else f"CAST({value} AS {found.type})"
 
 
-def _condition(dialect: Dialect, matching: Matching, place: int) -> str:
+def _condition(dialect: Dialect, matching: Matching, place: int, *, adopts: bool = False) -> str:
     return window_condition(
         dialect.quoted(matching.found[ORG_COLUMN].name),
         _moment(dialect, matching),
         org_value=f"@org_{place}",
         moment_value=f"@start_{place}",
         end_value=f"@end_{place}",
+        adopts=adopts,
     )
 
 

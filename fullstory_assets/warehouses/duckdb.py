@@ -154,14 +154,14 @@ class DuckDBWarehouse:
             # DuckDB casts to wider types by itself.
             quoted = {DIALECT.quoted(name): DIALECT.quoted(in_file) for name, in_file in columns.items()}
             files_by_insert[insert_rows(target, quoted, _STAGED)].append(file_pattern(staged.path))
-        condition = _condition(matching)
         connection.begin()
         for staged in windows:
             _require_staged_rows(connection, staged)
-            connection.execute(delete_rows(target, condition), window_values(staged))
+            old = delete_rows(target, _condition(matching, adopts=staged.adopts))
+            connection.execute(old, window_values(staged))
         for insert, files in files_by_insert.items():
             connection.execute(insert, [files])
-        count = count_rows(target, condition)
+        count = count_rows(target, _condition(matching))
         counts = [
             require_loaded_rows(table, staged, _count(connection, count, *window_values(staged))) for staged in windows
         ]
@@ -204,13 +204,13 @@ def _announce(state: RetryCallState) -> None:
         _logger.info("Waiting: %s", error.args[0])
 
 
-def _condition(matching: Matching) -> str:
+def _condition(matching: Matching, *, adopts: bool = False) -> str:
     """Return the window's condition on the table. DuckDB skips blocks of rows only where the column stands bare."""
     org, moment = matching.found[ORG_COLUMN], matching.found[MOMENT_COLUMN]
     org_name, moment_name = DIALECT.quoted(org.name), DIALECT.quoted(moment.name)
     if moment.type == "VARCHAR":
-        return window_condition(org_name, f"CAST({moment_name} AS {TYPES['timestamp']})")
-    return window_condition(org_name, moment_name, moment_value=f"CAST(? AS {moment.type})")
+        return window_condition(org_name, f"CAST({moment_name} AS {TYPES['timestamp']})", adopts=adopts)
+    return window_condition(org_name, moment_name, moment_value=f"CAST(? AS {moment.type})", adopts=adopts)
 
 
 def _require_staged_rows(connection: DuckDBPyConnection, staged: StagedWindow) -> None:

@@ -139,7 +139,8 @@ class PostgresWarehouse:
             columns = [table_columns(table, matching, staged_columns(staged.path, schema)) for staged in windows]
             for staged in windows:
                 require_staged_rows(staged, schema)
-                cursor.execute(delete_rows(self._target(table), condition), window_values(staged))
+                old = delete_rows(self._target(table), _condition(matching, adopts=staged.adopts))
+                cursor.execute(old, window_values(staged))
             self._copy(cursor, table, windows, columns)
             return [
                 require_loaded_rows(table, staged, self._count(cursor, table, condition, staged)) for staged in windows
@@ -206,13 +207,14 @@ class PostgresWarehouse:
             raise refusal(self.name, error) from None
 
 
-def _condition(matching: Matching) -> str:
+def _condition(matching: Matching, *, adopts: bool = False) -> str:
     """Return the window's condition on the table."""
     org, moment = matching.found[ORG_COLUMN], matching.found[MOMENT_COLUMN]
     moment_name = DIALECT.quoted(moment.name)
     if moment.type in _UNBOUNDED_TEXT:
         moment_name = f"CAST({moment_name} AS {TYPES['timestamp']})"
-    return window_condition(DIALECT.quoted(org.name), moment_name, org_value="%s", moment_value="%s")
+    org_name = DIALECT.quoted(org.name)
+    return window_condition(org_name, moment_name, org_value="%s", moment_value="%s", adopts=adopts)
 
 
 def _csv(

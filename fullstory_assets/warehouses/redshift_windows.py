@@ -45,18 +45,17 @@ class LoadedWindows:
 
     def delete(self, table: str) -> str:
         """Return the statement that deletes the windows' rows of `table` (already quoted)."""
-        conditions = [self._condition] * len(self.windows)
-        return delete_rows(table, f"({' OR '.join(conditions)}) AND {self._between}")
+        conditions = " OR ".join(self._condition(adopts=staged.adopts) for staged in self.windows)
+        return delete_rows(table, f"({conditions}) AND {self._between}")
 
     def count(self, table: str) -> str:
         """Return the query for each window's place among them and the rows it has in `table`, if it has any."""
-        cases = " ".join(f"WHEN {self._condition} THEN {place}" for place, _ in enumerate(self.windows))
+        cases = " ".join(f"WHEN {self._condition()} THEN {place}" for place, _ in enumerate(self.windows))
         return f"SELECT CASE {cases} END, count(*) FROM {table} WHERE {self._between} GROUP BY 1"  # noqa: S608  (quoted names only)
 
-    @property
-    def _condition(self) -> str:
+    def _condition(self, *, adopts: bool = False) -> str:
         org = self.dialect.quoted(self.matching.found[ORG_COLUMN].name)
-        return window_condition(org, self._moment, org_value="%s", moment_value="%s")
+        return window_condition(org, self._moment, org_value="%s", moment_value="%s", adopts=adopts)
 
     @property
     def _between(self) -> str:

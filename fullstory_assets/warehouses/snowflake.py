@@ -192,7 +192,7 @@ class SnowflakeWarehouse:
         return lock
 
     def _delete(self, cursor: SnowflakeCursor, name: str, matching: Matching, windows: Sequence[StagedWindow]) -> None:
-        anywhere = " OR ".join([f"({_condition(matching)})"] * len(windows))
+        anywhere = " OR ".join(f"({_condition(matching, adopts=staged.adopts)})" for staged in windows)
         cursor.execute(delete_rows(self._target(name), anywhere), _values(windows))
 
     def _copy(self, name: str, schema: TableSchema, matching: Matching, layout: _Layout, source: str) -> str:
@@ -245,12 +245,11 @@ def _layouts(
     return layouts
 
 
-def _condition(matching: Matching) -> str:
+def _condition(matching: Matching, *, adopts: bool = False) -> str:
     """Return a window's condition on the table."""
     moment = matching.found[MOMENT_COLUMN]
-    return window_condition(
-        DIALECT.quoted(matching.found[ORG_COLUMN].name), time_of(moment), moment_value=time_value(moment)
-    )
+    org = DIALECT.quoted(matching.found[ORG_COLUMN].name)
+    return window_condition(org, time_of(moment), moment_value=time_value(moment), adopts=adopts)
 
 
 def _values(windows: Sequence[StagedWindow]) -> list[str]:

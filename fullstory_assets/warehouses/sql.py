@@ -203,7 +203,13 @@ def count_rows(source: str, condition: str) -> str:
 
 
 def window_condition(
-    org: str, moment: str, *, org_value: str = "?", moment_value: str = "?", end_value: str | None = None
+    org: str,
+    moment: str,
+    *,
+    org_value: str = "?",
+    moment_value: str = "?",
+    end_value: str | None = None,
+    adopts: bool = False,
 ) -> str:
     """Return the condition of one organization's rows in a window: half open, the start in and the end out.
 
@@ -215,8 +221,11 @@ def window_condition(
         org_value: Placeholder of the organization, or an expression around it.
         moment_value: The same for each of the two bounds.
         end_value: That of the end, where placeholders have names.
+        adopts: Whether rows without an organization count as its own.
     """
-    return f"{org} = {org_value} AND {moment} >= {moment_value} AND {moment} < {end_value or moment_value}"
+    whose = f"{org} = {org_value}"
+    whose = f"({whose} OR {org} IS NULL)" if adopts else whose
+    return f"{whose} AND {moment} >= {moment_value} AND {moment} < {end_value or moment_value}"
 
 
 def window_values(staged: StagedWindow) -> tuple[str, datetime, datetime]:

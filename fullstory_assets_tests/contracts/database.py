@@ -42,6 +42,10 @@ class Database(Protocol):
         """Return all rows in one read of its own; times have a zone, JSON is text."""
         ...
 
+    def disown(self, table: str) -> None:
+        """Take the organization from all rows, as those of hauser have none."""
+        ...
+
     def die_in_load(
         self, when: Literal["before commit", "at commit"], table: str, schema: TableSchema, windows: list[StagedWindow]
     ) -> None:

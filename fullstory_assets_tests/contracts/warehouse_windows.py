@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,19 @@ class WindowCases(Cases):
         load(stage(tmp_path, events(2)), stage(tmp_path, events(3), org="globex"), stage(tmp_path, [], org="ACME"))
         load(stage(tmp_path, [], org="globex"))
         assert Counter(database.rows(TABLE, "OrgId")) == {("acme",): 2}
+
+    def test_rows_of_nobody_stay_or_are_adopted(
+        self, database: Database, load: Callable[..., list[int]], tmp_path: Path
+    ):
+        load(*(stage(tmp_path, events(2, window=hour(n)), window=hour(n)) for n in (3, 4, 5)))
+        database.disown(TABLE)
+        mine, others = (stage(tmp_path, events(3, label="second"), org=org) for org in ("acme", "globex"))
+        load(mine, others)
+        assert Counter(database.rows(TABLE, "OrgId")) == {(None,): 6, ("acme",): 3, ("globex",): 3}
+        load(replace(mine, adopts=True))
+        assert Counter(database.rows(TABLE, "OrgId")) == {(None,): 4, ("acme",): 3, ("globex",): 3}
+        load(replace(mine, adopts=True), stage(tmp_path, [], window=hour(5)))
+        assert Counter(database.rows(TABLE, "OrgId")) == {(None,): 4, ("acme",): 3, ("globex",): 3}
 
     def test_hour_of_a_day_is_replaced_alone(self, database: Database, load: Callable[..., list[int]], tmp_path: Path):
         day = ExportWindow(hour(0).start, hour(24).start)
