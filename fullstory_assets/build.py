@@ -6,7 +6,7 @@ while definitions are built, and no secret is read.
 
 import dagster as dg
 
-from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of
+from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of, writes_csv
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.config.warehouses import NoWarehouseSettings
 from fullstory_assets.jobs import build_sync_job
@@ -34,6 +34,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
             table=settings.table_of(each),
             keep=settings.storage.keep,
             warehouse_kind=settings.warehouse.kind,
+            csv=writes_csv(settings.warehouse),
             backfill_policy=backfill_policy,
         )
         for each in organizations

@@ -40,13 +40,17 @@ class Loaded:
 
 @dataclass(frozen=True)
 class WindowDone:
-    """A window for which every chosen step has succeeded; each field is set when its step was chosen."""
+    """A window for which every chosen step has succeeded; each field is set when its step was chosen.
+
+    `csv` says that its staged rows were kept as CSV too.
+    """
 
     window: ExportWindow
     landed: Landed | None = None
     staged: StagedFile | None = None
     loaded: Loaded | None = None
     stage_seconds: float = 0.0
+    csv: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from fullstory_assets.outcomes import WindowDone, WindowFailed
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.transform import StagedFile, stage_events
+from fullstory_assets.transform.hauser_csv import write_hauser_csv
 from fullstory_assets.windows import ExportWindow, ObjectKeys
 
 _logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Preparer:
         storage: Where files land.
         exporter: Makes exports; without one, files that landed earlier are taken.
         stages: Whether landed files are staged.
+        csv: Whether the staged rows are kept as CSV too, in hauser's layout.
         settle: Age from which a window is taken to be complete; an export made before is not resumed then.
         now: The clock.
     """
@@ -43,6 +45,7 @@ class Preparer:
     _: KW_ONLY
     exporter: Exporter | None
     stages: bool
+    csv: bool
     settle: timedelta | None
     now: Callable[[], datetime]
 
@@ -62,7 +65,8 @@ class Preparer:
                 seconds = time.monotonic() - began
         except Exception as error:  # noqa: BLE001 - handed out, so that the other windows go on
             return WindowFailed(window, doing, error)
-        return WindowDone(window, landed=landed, staged=staged, stage_seconds=seconds)
+        csv = self.csv and staged is not None
+        return WindowDone(window, landed=landed, staged=staged, stage_seconds=seconds, csv=csv)
 
     def finish(self, done: WindowDone) -> None:
         """Close the export's record once the caller has recorded the window: the next materialization exports anew."""
@@ -99,8 +103,17 @@ class Preparer:
                 self.storage.write_file(keys.rejected, rejected)
             else:
                 self.storage.delete(keys.rejected)
+            if self.csv:
+                self._keep_csv(keys, staged, folder / "staged.csv")
             self.storage.write_file(keys.staged, staged)
             return account
+
+    def _keep_csv(self, keys: ObjectKeys, staged: Path, csv: Path) -> None:
+        try:
+            write_hauser_csv(staged, csv)
+        except OSError as error:
+            raise StorageError(f"Writing {csv} failed: {error.strerror or error}.") from error
+        self.storage.write_file(keys.csv, csv)
 
 
 def _require_whole(landed: Path, record: ExportRecord) -> None:

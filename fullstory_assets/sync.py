@@ -40,6 +40,7 @@ class Sync:
         exporter: Makes exports; needed only for the step `raw_events`.
         stop: Set here when the work ends early, so that waiting exports are cancelled; share it with the exporter.
         adopts: Whether rows of the table without `OrgId` are replaced as well.
+        csv: Whether staged rows are kept as CSV too, in hauser's layout.
         settle: Age from which a window is taken to be complete; an export made before is not resumed then.
         max_exports: Windows prepared at once.
         load_rows: Most rows of one load, unless a single window has more.
@@ -59,6 +60,7 @@ class Sync:
         exporter: Exporter | None,
         stop: threading.Event,
         adopts: bool = False,
+        csv: bool = False,
         settle: timedelta | None = None,
         max_exports: int = MAX_EXPORTS,
         load_rows: int = LOAD_ROWS,
@@ -71,7 +73,7 @@ class Sync:
         if {*steps} == {"raw_events", "events"}:
             raise ValueError("events cannot be loaded from raw_events without staged_events")
         self._preparer = Preparer(
-            org, storage, exporter=exporter, stages="staged_events" in steps, settle=settle, now=now
+            org, storage, exporter=exporter, stages="staged_events" in steps, csv=csv, settle=settle, now=now
         )
         self._loader = None
         if "events" in steps:

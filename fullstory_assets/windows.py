@@ -164,6 +164,11 @@ class ObjectKeys:
         return self._key("staged_events", ".parquet")
 
     @property
+    def csv(self) -> str:
+        """The same rows in hauser's layout, for those who asked for it."""
+        return self._key("staged_events", ".csv")
+
+    @property
     def rejected(self) -> str:
         """Records that could not be staged, whole, with their reasons; NDJSON. Only there when there are any."""
         return self._key("staged_events", ".rejected.ndjson")

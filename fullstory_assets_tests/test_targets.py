@@ -1,5 +1,6 @@
 """A window's whole way into each kind of storage and warehouse, as `fullstory.yaml` names them."""
 
+import csv
 import gzip
 import logging
 import sys
@@ -133,6 +134,18 @@ def test_without_a_warehouse_the_files_are_what_there_is(project):
     assert [count for count in counts if count] == [*truth(windows).values()]
     assert not (project.folder / "data" / "fullstory.duckdb").exists()
     assert project.materialization(windows[0], "staged_events")["exported_at"]
+
+
+def test_without_a_warehouse_the_rows_may_be_csv_as_of_hauser(project):
+    choose(project, warehouse={"kind": "none", "format": "csv"})
+    windows = project.windows(0, 1, 2)
+    for _ in range(2):
+        assert project.run(windows).success
+    files = sorted((project.folder / "data" / "events").rglob("*.csv"))
+    rows = [[*csv.DictReader(file.read_text(encoding="utf-8").split("\n"))] for file in files]
+    assert [len(each) for each in rows if each] == [*truth(windows).values()]
+    assert {row["OrgId"] for each in rows for row in each} == {"acme"}
+    assert "csv" in str(project.materialization(windows[0], "staged_events")["csv_path"])
 
 
 def test_without_a_warehouse_the_landed_file_may_be_all(project):

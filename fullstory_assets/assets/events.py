@@ -41,6 +41,11 @@ def steps_of(warehouse: WarehouseSettings) -> Sequence[Step]:
     return STEPS[:1] if warehouse.format == "json" else STEPS[:2]
 
 
+def writes_csv(warehouse: WarehouseSettings) -> bool:
+    """Return whether staged rows are kept as CSV too."""
+    return isinstance(warehouse, NoWarehouseSettings) and warehouse.format == "csv"
+
+
 def asset_keys(organization: Organization, steps: Sequence[Step] = STEPS) -> dict[Step, dg.AssetKey]:
     """Return the keys of an organization's assets, by step."""
     return {step: dg.AssetKey([organization.name, step]) for step in steps}
@@ -69,6 +74,7 @@ def build_events_assets(
     table: str,
     keep: Keep,
     warehouse_kind: str,
+    csv: bool,
     backfill_policy: dg.BackfillPolicy,
 ) -> dg.AssetsDefinition:
     """Return one organization's assets with their checks.
@@ -79,6 +85,7 @@ def build_events_assets(
         table: Name of the events table.
         keep: How long landed and staged files are kept.
         warehouse_kind: The engine, shown as the kind of `events`.
+        csv: Whether staged rows are kept as CSV too.
         backfill_policy: How a range of windows is split into runs.
     """
     keys = asset_keys(organization, steps)
@@ -99,7 +106,7 @@ def build_events_assets(
         # Here, so that loading the definitions brings neither an HTTP client nor Arrow: Dagster loads them often.
         from fullstory_assets.assets.sync_step import SyncStep
 
-        yield from SyncStep(context, organization, keys=keys, table=table, keep=keep).run()
+        yield from SyncStep(context, organization, keys=keys, table=table, keep=keep, csv=csv).run()
 
     return sync
 

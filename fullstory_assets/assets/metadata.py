@@ -64,6 +64,8 @@ def _staged(done: WindowDone, keys: ObjectKeys, storage: Storage) -> Metadata:
     }
     if summary.misfits:
         metadata["misfits_by_column"] = dict(summary.misfits)
+    if done.csv:
+        metadata["csv_path"] = dg.MetadataValue.path(storage.uri(keys.csv))
     if summary.rejected:
         metadata["rejected_path"] = dg.MetadataValue.path(storage.uri(keys.rejected))
     return metadata

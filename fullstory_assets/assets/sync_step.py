@@ -40,6 +40,7 @@ class SyncStep:
         keys: Asset key of each step, in the order of the steps.
         table: Name of the events table.
         keep: How long landed and staged files are kept.
+        csv: Whether staged rows are kept as CSV too.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class SyncStep:
         keys: dict[Step, dg.AssetKey],
         table: str,
         keep: Keep,
+        csv: bool,
     ) -> None:
         self._context = context
         self._organization = organization
         self._keys = keys
         self._table = table
+        self._csv = csv
         self._connector: Connector = getattr(context.resources, fullstory_key(organization))
         self._storage: Storage = getattr(context.resources, STORAGE)
         self._warehouse: Warehouse | None = getattr(context.resources, WAREHOUSE) if "events" in keys else None
@@ -113,6 +116,7 @@ class SyncStep:
                 exporter=exporter,
                 stop=stop,
                 adopts=self._organization.adopt_rows,
+                csv=self._csv,
                 settle=self._organization.settle,
                 max_exports=self._organization.max_exports,
             ).run(self._windows)

@@ -200,9 +200,10 @@ class NoWarehouseSettings(_Warehouse):
     """No table."""
 
     kind: Literal["none"] = Field(default="none", description="No database: the files in storage are what you get.")
-    format: Literal["parquet", "json"] = Field(
+    format: Literal["parquet", "csv", "json"] = Field(
         default="parquet",
-        description="`parquet`: typed, as it would be loaded. `json`: as FullStory sent it, and nothing is staged.",
+        description="`parquet`: typed, as it would be loaded. `csv`: the same rows as hauser's CSV beside it. `json`: "
+        "as FullStory sent it, and nothing is staged.",
     )
 
 
