@@ -1,7 +1,8 @@
 """The events table, declared once: DDL, Parquet, metadata and documentation are all made from here.
 
 Names are FullStory's own (https://developer.fullstory.com/server/v1/segments/export-fields/), in its order, so that
-its documentation and the SQL of hauser's users apply as they stand. What belongs here is what a column *is*; how an
+its documentation and the SQL of hauser's users apply as they stand. Four web vitals are not on that page: hauser's
+newest version exports them. What belongs here is what a column *is*; how an
 engine spells its type belongs to that engine.
 """
 
@@ -90,6 +91,10 @@ FIELDS: tuple[Column, ...] = (
     Column("EventModSuspicious", "int64", "1 looks like SQL injection, 2 like cross-site scripting."),
     Column("EventCumulativeLayoutShift", "float64", "Cumulative layout shift score."),
     Column("EventFirstInputDelay", "int64", "First input delay in ms."),
+    Column("EventInteractionToNextPaint", "int64", "Interaction to next paint in ms."),
+    Column("EventTimeToInteractive", "int64", "Time to interactive in ms."),
+    Column("EventTotalBlockingTime", "int64", "Total blocking time in ms."),
+    Column("EventTimeToFirstByte", "int64", "Time to first byte in ms."),
     Column("EventVarErrorKind", "text", "What was wrong with a custom property, on events ending in _error."),
     Column("EventVarFields", "text", "Custom properties that the error is about."),
     Column("EventWebSourceFileUrl", "text", "Script behind an exception."),

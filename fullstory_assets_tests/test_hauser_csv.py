@@ -42,7 +42,8 @@ def test_the_columns_are_those_of_hauser_and_then_ours(written):
     assert CSV_COLUMNS.index("CustomVars") == 58
     assert header.endswith(
         "ReqUrl,ReqMethod,ReqStatus,CustomVars,AppName,AppPackageName,AppDeviceModel,AppDeviceVendor,AppVersion,"
-        "AppOsVersion,AppViewName,EventMobileSourceFile,EventDuration,EventSecondaryDuration,OrgId,EventId,ExportedAt"
+        "AppOsVersion,AppViewName,EventMobileSourceFile,EventDuration,EventSecondaryDuration,"
+        "EventInteractionToNextPaint,EventTimeToInteractive,EventTotalBlockingTime,EventTimeToFirstByte,OrgId,EventId,ExportedAt"
     )
     assert sorted(header.split(",")) == sorted(column.name for column in EVENTS)
 
