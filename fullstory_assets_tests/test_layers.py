@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "extras", "google_errors", "windows", "window_set", "workers"},
     {"schema", "config", "catch_up"},
-    {"client", "storage", "warehouses", "sandbox", "connect"},
+    {"client", "storage", "warehouses", "sandbox", "connect", "hauser"},
     {"export_record"},
     {"export", "transform"},
     {"outcomes"},

@@ -15,7 +15,7 @@ import click
 from fullstory_assets import __version__
 from fullstory_assets.errors import FullStoryAssetsError
 
-COMMANDS = ("demo", "dev", "sandbox")
+COMMANDS = ("demo", "dev", "import-hauser", "sandbox")
 
 
 class _Commands(click.Group):
@@ -27,7 +27,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"fullstory_assets.cli.{cmd_name}").command
+        return importlib.import_module(f"fullstory_assets.cli.{cmd_name.replace('-', '_')}").command
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

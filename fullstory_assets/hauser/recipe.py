@@ -1,0 +1,82 @@
+"""hauser's recipe for several organizations: one template for all, and a file of keys, `organization,key` a line.
+
+Its script fills the template in for each line and starts a hauser for each. Either may be given here: the template, or
+the configuration that the script made for one of the organizations. A key is compared, never kept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from fullstory_assets.errors import ConfigError
+from fullstory_assets.hauser.durations import DAY, MINUTE
+from fullstory_assets.hauser.toml_file import read_text
+
+ORGANIZATION = re.compile(r"\$(?:FULLSTORY_ORGID\b|\{FULLSTORY_ORGID\})")
+"""What the template has where the script puts the name of an organization."""
+
+PLACEHOLDER = "{name}"
+"""What `defaults` in our configuration has there."""
+
+_DELAY = re.compile(r"\$(?:HAUSER_EXPORT_DELAY\b|\{HAUSER_EXPORT_DELAY\})")
+_FIRST_DELAY = "1440m"
+_STEP = 10 * MINUTE
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The file of keys, without its keys.
+
+    Args:
+        path: Where it is.
+        organizations: Their names, in its order.
+    """
+
+    path: Path
+    organizations: tuple[str, ...]
+
+    def with_placeholder(self, table: str) -> str:
+        """Return a table's name with `{name}` in place of the organization's: the recipe makes a table for each."""
+        if ORGANIZATION.search(table):
+            return ORGANIZATION.sub(PLACEHOLDER, table)
+        for name in sorted(self.organizations, key=len, reverse=True):
+            found = re.subn(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", PLACEHOLDER, table)
+            if found[1]:
+                return found[0]
+        return table
+
+    def without_organization(self, path: str) -> str:
+        """Return a path without the folder of the organization, which our files lie in by themselves."""
+        own = (*self.organizations, PLACEHOLDER)
+        return "/".join(part for part in path.split("/") if ORGANIZATION.sub(PLACEHOLDER, part) not in own)
+
+    def staggers(self, delay: timedelta) -> bool:
+        """Return whether the script made a delay of 24 hours this much longer, ten minutes for each line before."""
+        return delay > DAY and delay - DAY in [_STEP * line for line in range(len(self.organizations))]
+
+
+def fill_in(template: str) -> str:
+    """Return the template with the delay that the script gives to the first organization; the rest stays."""
+    return _DELAY.sub(_FIRST_DELAY, template)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return what is in the file of keys.
+
+    Raises:
+        ConfigError: It cannot be read, a line is not `organization,key`, or there is none; no key is in the text.
+    """
+    names: list[str] = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, comma, key = (part.strip() for part in line.partition(","))
+        if not (name and comma and key):
+            raise ConfigError(f"{path}:{number}: must be `organization,key`")
+        names.append(name)
+    if not names:
+        raise ConfigError(f"{path}: has no line `organization,key`")
+    return Recipe(path, tuple(names))

@@ -1,0 +1,78 @@
+"""A conversion as people read it: the YAML, a line for each setting, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, time, timedelta
+
+import yaml
+
+from fullstory_assets.config.values import format_duration
+from fullstory_assets.hauser.convert import Conversion
+from fullstory_assets.hauser.draft import Line
+
+_COMMENT = "# Made by `fullstory-assets import-hauser`. Every setting: README.md; hauser's: docs/from-hauser.md\n"
+_WIDTH = 44
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists, as the documentation does."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002 - PyYAML's
+        super().increase_indent(flow, False)
+
+
+def as_yaml(conversion: Conversion) -> str:
+    """Return our configuration as the text of `fullstory.yaml`."""
+    # A long value stays on its line.
+    return _COMMENT + yaml.dump(_plain(conversion.document), Dumper=_Dumper, sort_keys=False, width=1000)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, datetime):
+        return value.date() if value.time() == time() else f"{value:%Y-%m-%dT%H:%MZ}"
+    return value
+
+
+def as_report(conversion: Conversion, *, source: str) -> str:
+    """Return what became of each setting of the file `source`, a line each, and what else is different."""
+    carried = [line for line in conversion.lines if line.becomes]
+    rest = [line for line in conversion.lines if not line.becomes]
+    parts = [
+        [f"{source}: {len(conversion.lines)} settings, {len(carried)} carried over", *map(_line, carried)],
+        ["Not carried over", *map(_line, rest)] if rest else [],
+        ["Good to know", *(f"  {note}" for note in conversion.notes)] if conversion.notes else [],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _line(line: Line) -> str:
+    told = " · ".join(part for part in (line.becomes and f"→ {line.becomes}", line.note) if part)
+    return f"  {line.setting:<{_WIDTH}} {told}"
+
+
+def as_next_steps(conversion: Conversion, *, written: str) -> str:
+    """Return what to do now, in order; `written` is the file that holds the configuration, empty when none does."""
+    steps = _steps(conversion, written)
+    return "\n".join(["Next steps", *(f"  {number}. {step}" for number, step in enumerate(steps, start=1))])
+
+
+def _steps(conversion: Conversion, written: str) -> Iterator[str]:
+    if not written:
+        yield "Save the configuration as fullstory.yaml: `--write fullstory.yaml` does."
+    if conversion.extras:
+        yield f"Install: pip install 'fullstory-assets[{','.join(conversion.extras)}]'"
+    yield from _settings_of_environment(conversion)
+    yield "Stop hauser."
+    yield 'Go on with "Cut over in five steps" of docs/from-hauser.md, before Dagster is started.'
+
+
+def _settings_of_environment(conversion: Conversion) -> Sequence[str]:
+    variables = [f"     {variable.name}: {variable.holds}" for variable in conversion.variables]
+    return ["\n".join(["Set, where Dagster runs or in .env beside fullstory.yaml:", *variables])] if variables else []
