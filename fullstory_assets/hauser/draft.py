@@ -111,10 +111,7 @@ def problems(draft: Draft, *, name: str, folder: Path) -> list[tuple[str, str]]:
     organization = {"name": name, **draft.organization}
     if PLACEHOLDER in str(organization.get("table", "")):
         organization["table"] = str(organization["table"]).replace(PLACEHOLDER, "name")
-    warehouse = {**draft.warehouse}
-    if warehouse.get("format") == "csv":
-        warehouse["format"] = "json"
-    content = {"organizations": [organization], "storage": draft.storage, "warehouse": warehouse}
+    content = {"organizations": [organization], "storage": draft.storage, "warehouse": draft.warehouse}
     try:
         Settings.model_validate(content, context=Origin(folder=folder, source="the import"))
     except ValidationError as error:
