@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fullstory_assets.errors import ConfigError
 from fullstory_assets.hauser.config import read_config
 from fullstory_assets.hauser.convert import Conversion, convert
 from fullstory_assets.hauser.recipe import Recipe, fill_in
+from fullstory_assets.hauser.settings import HEADERS
 
 NOW = datetime(2026, 3, 31, 17, 45, tzinfo=timezone.utc)
 TOKEN, PASSWORD, HEADER, ACCESS_KEY = "na1.SECRETtoken==", "SECRETpassword", "SECRETheader", "SECRETaccesskey"
@@ -144,3 +146,17 @@ def refusals(text: str, recipe: Recipe | None = None) -> list[str]:
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     assert not [secret for secret in SECRETS if secret in str(caught.value)]
     return str(caught.value).splitlines()
+
+
+def in_file(text: str) -> list[str]:
+    """Return the settings that stand in a file of hauser's, as its report has to name them."""
+    section = ""
+    found = []
+    for line in text.splitlines():
+        if heading := re.fullmatch(r"\[+(\w+)\]+", line):
+            section = f"{heading[1]}."
+            if heading[1] == HEADERS:
+                found.append(HEADERS.lower())
+        elif "=" in line and section != f"{HEADERS}.":
+            found.append(f"{section}{line.split('=')[0].strip()}".lower())
+    return sorted(found)

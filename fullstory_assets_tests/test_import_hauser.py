@@ -1,25 +1,19 @@
 """hauser's configuration in ours: every setting of every version, one by one, and nothing lost on the way."""
 
 import re
-import shlex
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import yaml
 
-from fullstory_assets.cli.import_hauser import command
 from fullstory_assets.config import Settings
 from fullstory_assets.hauser.config import read_config
-from fullstory_assets.hauser.docs import END, START, hauser_table, write_hauser_table
-from fullstory_assets.hauser.durations import parse_go_duration
-from fullstory_assets.hauser.recipe import read_recipe
 from fullstory_assets.hauser.report import as_report, as_yaml
 from fullstory_assets.hauser.settings import HEADERS, SETTINGS
 from fullstory_assets_tests.config_text import load
-from fullstory_assets_tests.hauser_files import LOCAL, ROLE, SECRETS, TEMPLATE, TOKEN, V0, V1_5, imported
+from fullstory_assets_tests.hauser_files import LOCAL, ROLE, SECRETS, TOKEN, V0, V1_5, imported, in_file
 
-PAGE = Path(__file__).parents[1] / "docs" / "from-hauser.md"
 S3 = 'Provider = "aws"\nStorageOnly = true\n[s3]\nBucket = "acme-fullstory"\n'
 GCS = 'Provider = "gcp"\nStorageOnly = true\n[gcs]\nBucket = "acme-fullstory"\n'
 REDSHIFT = '[redshift]\nHost = "h"\nDB = "dev"\nUser = "u"\nExportTable = "fsexport"\n'
@@ -38,20 +32,6 @@ def ours(text: str) -> dict[str, object]:
     """Return all our settings for hauser's `text`, of all sections."""
     document = yaml.safe_load(as_yaml(imported(text)))
     return {**document["organizations"][0], **document["storage"], **document["warehouse"]}
-
-
-def in_file(text: str) -> list[str]:
-    """Return the settings that stand in a file of hauser's, as its report has to name them."""
-    section = ""
-    found = []
-    for line in text.splitlines():
-        if heading := re.fullmatch(r"\[+(\w+)\]+", line):
-            section = f"{heading[1]}."
-            if heading[1] == HEADERS:
-                found.append(HEADERS.lower())
-        elif "=" in line and section != f"{HEADERS}.":
-            found.append(f"{section}{line.split('=')[0].strip()}".lower())
-    return sorted(found)
 
 
 @pytest.mark.parametrize("text", [V1_5, V0, LOCAL], ids=["1.5", "0", "local"])
@@ -271,116 +251,6 @@ def test_what_to_install():
     assert [imported(text).extras for text in (LOCAL, S3, GCS, TO_REDSHIFT, TO_BIGQUERY)] == [
         [], ["aws"], ["gcp"], ["redshift"], ["bigquery", "gcp"],
     ]  # fmt: skip
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    path = tmp_path / "keys.csv"
-    path.write_text(f"# organizations\nacme,{TOKEN}\n\nbeta-eu,{TOKEN}")
-    return read_recipe(path)
-
-
-@pytest.mark.parametrize("table", ["$FULLSTORY_ORGID", "${FULLSTORY_ORGID}", "acme", "beta-eu"])
-def test_the_recipe_for_several_organizations(recipe, table):
-    filled = TEMPLATE.replace("$FULLSTORY_ORGID", table).replace("$HAUSER_EXPORT_DELAY", "1450m")
-    conversion = imported(filled, recipe)
-
-    assert yaml.safe_load(as_yaml(conversion)) == {
-        "defaults": {
-            "every": "6h", "start": date(2026, 3, 1), "lag": "24h", "table": "fs_export_{name}", "adopt_rows": True,
-        },
-        "keys_file": "keys.csv",
-        "storage": {"kind": "gcs", "bucket": "acme-fullstory"},
-        "warehouse": {"kind": "bigquery", "project": "acme-analytics", "dataset": "fullstory"},
-    }  # fmt: skip
-    assert sorted(line.setting.split(" ")[0].lower() for line in conversion.lines) == in_file(filled)
-    assert TOKEN not in as_yaml(conversion) + as_report(conversion, source="c") + repr(recipe)
-
-
-def test_the_template_as_it_is(recipe):
-    assert as_yaml(imported(TEMPLATE, recipe)) == as_yaml(
-        imported(TEMPLATE.replace("$HAUSER_EXPORT_DELAY", "24h"), recipe)
-    )
-
-
-def test_one_table_of_several_organizations_has_rows_of_nobody(recipe):
-    conversion = imported(TEMPLATE.replace("_$FULLSTORY_ORGID", ""), recipe)
-
-    assert "adopt_rows" not in as_yaml(conversion)
-    assert any("adopt_rows" in note for note in conversion.notes)
-
-
-def test_folders_of_an_organization_are_made_here_anyway(recipe):
-    text = 'FilePrefix = "$FULLSTORY_ORGID/"\nProvider = "local"\n[local]\nSaveDir = "/data/$FULLSTORY_ORGID"\n'
-    conversion = imported(text, recipe)
-
-    assert conversion.document["storage"] == {"kind": "local", "path": "/data"}
-    assert "not needed" in next(line.note for line in conversion.lines if line.setting.startswith("FilePrefix"))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("90m", timedelta(minutes=90)),
-        ("1h30m", timedelta(minutes=90)),
-        ("1.5h", timedelta(minutes=90)),
-        (".5h", timedelta(minutes=30)),
-        ("1.h", timedelta(hours=1)),
-        ("1h0m0s", timedelta(hours=1)),
-        ("+1h", timedelta(hours=1)),
-        ("-1h", timedelta(hours=-1)),
-        ("1m30m", timedelta(minutes=31)),
-        ("1500ms", timedelta(seconds=1.5)),
-        ("3us2µs1μs999ns", timedelta(microseconds=6)),
-        ("0", timedelta()),
-        ("-0", timedelta()),
-        ("2562047h", timedelta(hours=2562047)),
-    ],
-)
-def test_durations_as_go_writes_them(text, expected):
-    assert parse_go_duration(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text", ["", "-", "h", ".h", "24", "1d", "1h30", "1 h", "1H", "1h-30m", "2562048h", "1,5h", "٣h"]
-)
-def test_what_is_no_duration_of_go(text):
-    with pytest.raises(ValueError, match="hauser"):
-        parse_go_duration(text)
-
-
-def test_the_page_shows_every_setting(tmp_path):
-    page = PAGE.read_text()
-
-    assert f"{START}{hauser_table()}\n{END}" in page, "run `make docs`"
-    copy = tmp_path / "page.md"
-    copy.write_text(page.replace(hauser_table(), "old"))
-    write_hauser_table(copy)
-    assert copy.read_text() == page
-    assert all(f"| `{name}` |" in page for name in SETTINGS)
-
-
-def shown(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
-
-
-def test_the_example_of_the_page_is_what_comes_of_it():
-    assert [as_yaml(imported(text)) for text in shown("toml")] == shown("yaml")
-
-
-def test_the_commands_of_the_page_are_taken(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("config.toml", "hauser-config.toml.tmpl", "keys.csv"):
-        (tmp_path / name).touch()
-    lines = [line for line in "".join(shown("sh")).splitlines() if " import-hauser " in line]
-
-    taken = [command.make_context("import-hauser", shlex.split(line)[2:]).params for line in lines]
-    assert [each["keys"] for each in taken] == [None, Path("keys.csv")]
-
-
-def test_links_of_the_page_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", PAGE.read_text()):
-        assert (PAGE.parent / target).exists(), target
 
 
 def test_secrets_are_not_in_what_is_kept():

@@ -167,7 +167,7 @@ def test_the_command_writes_a_new_file_and_never_over_one(config, tmp_path):
     target = tmp_path / "fullstory.yaml"
     first = run(config, "--write", target)
     assert (first.exit_code, first.stdout) == (0, "")
-    assert "called fullstory" in first.stderr
+    assert "called `fullstory`" in first.stderr
     written = target.read_text()
 
     with pytest.raises(FullStoryAssetsError, match="exists, and is not overwritten"):

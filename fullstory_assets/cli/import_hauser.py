@@ -12,12 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 from fullstory_assets.config.values import OrganizationName
 from fullstory_assets.errors import FullStoryAssetsError
 from fullstory_assets.hauser.config import read_config
-from fullstory_assets.hauser.convert import Conversion, convert
+from fullstory_assets.hauser.convert import DEFAULT_NAME, Conversion, convert
 from fullstory_assets.hauser.recipe import fill_in, read_recipe
 from fullstory_assets.hauser.report import as_next_steps, as_report, as_yaml
 from fullstory_assets.hauser.toml_file import read_text
 
-_DEFAULT_NAME = "fullstory"
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -34,7 +33,7 @@ def _name(_context: click.Context, _parameter: click.Parameter, value: str | Non
     "--name",
     callback=_name,
     metavar="NAME",
-    help=f"The organization's name here: its folder in storage, and `OrgId` in the table. Unset: {_DEFAULT_NAME}.",
+    help=f"The organization's name here: its folder in storage, and `OrgId` in the table. Unset: {DEFAULT_NAME}.",
 )
 @click.option(
     "--keys",
@@ -55,14 +54,12 @@ def command(config: Path, name: str | None, keys: Path | None, write: Path | Non
     if name and keys:
         raise click.UsageError("--name is for one organization; with --keys the names stand in that file.")
     folder = (write.parent if write else Path()).absolute()
-    conversion = _convert(config, name=name or _DEFAULT_NAME, keys=keys, folder=folder)
+    conversion = _convert(config, name=name or "", keys=keys, folder=folder)
     if write:
         _write_new(write, as_yaml(conversion))
     else:
         click.echo(as_yaml(conversion), nl=False)
     click.echo(as_report(conversion, source=config.name), err=True)
-    if not name and not keys:
-        click.echo(f"  The organization is called {_DEFAULT_NAME}: choose with --name before the first load.", err=True)
     click.echo(f"\n{as_next_steps(conversion, written=str(write or ''))}", err=True)
 
 

@@ -24,8 +24,10 @@ Provider = Literal["local", "aws", "gcp"]
 Value = str | bool | int | timedelta | datetime
 """A setting's value, by its kind: text, switch, number, duration, time in UTC."""
 
+ONLY: Mapping[Provider, str] = {"aws": "S3.S3Only", "gcp": "GCS.GCSOnly"}
+"""The old name of `StorageOnly`, by provider."""
+
 _OLD_PROVIDERS: Mapping[str, Provider] = {"local": "local", "redshift": "aws", "bigquery": "gcp"}
-_ONLY: Mapping[str, str] = {"aws": "S3.S3Only", "gcp": "GCS.GCSOnly"}
 _STORAGE_NEEDS: Mapping[str, tuple[str, ...]] = {
     "local": ("Local.SaveDir",),
     "aws": ("S3.Bucket",),
@@ -211,7 +213,7 @@ def _provider(file: TomlFile, values: Mapping[str, Value]) -> Provider | None:
 
 
 def _storage_only(provider: Provider, values: Mapping[str, Value]) -> bool:
-    return provider == "local" or bool(values.get("StorageOnly") or values.get(_ONLY[provider]))
+    return provider == "local" or bool(values.get("StorageOnly") or values.get(ONLY[provider]))
 
 
 def _check_targets(file: TomlFile, values: Mapping[str, Value], provider: Provider) -> None:

@@ -7,11 +7,13 @@ name environment variables, and `Conversion.variables` says what belongs into ea
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from fullstory_assets.config.values import shown
 from fullstory_assets.hauser.config import HauserConfig
 from fullstory_assets.hauser.draft import ORGANIZATION_ORDER, Draft, Line, Variable, problems
 from fullstory_assets.hauser.exports import put_exports
@@ -19,7 +21,11 @@ from fullstory_assets.hauser.recipe import ORGANIZATION, Recipe
 from fullstory_assets.hauser.settings import SETTINGS
 from fullstory_assets.hauser.targets import put_targets
 
+DEFAULT_NAME = "fullstory"
+"""Name of the organization when none is given: hauser has no name for it."""
+
 _OWNERS = {"S3": "aws", "Redshift": "aws", "GCS": "gcp", "BigQuery": "gcp", "Local": "local"}
+_PLAIN_NAME = re.compile(r"[\w.\[\]-]{1,60}")
 _DATABASES = ("Redshift", "BigQuery")
 _OFF = "is off, as if it did not stand there"
 _NEEDS_KEYS = "stands for many organizations: give the recipe's file of keys with --keys"
@@ -46,15 +52,21 @@ class Conversion:
 
 
 def convert(
-    config: HauserConfig, *, name: str, now: datetime, folder: Path, recipe: Recipe | None = None, keys_file: str = ""
+    config: HauserConfig,
+    *,
+    now: datetime,
+    folder: Path,
+    name: str = "",
+    recipe: Recipe | None = None,
+    keys_file: str = "",
 ) -> Conversion:
     """Return `config` in our settings.
 
     Args:
         config: hauser's configuration.
-        name: The organization's name; not used with a `recipe`, whose file has the names.
         now: The time, for hauser's default of `StartTime`.
         folder: Where our configuration will stand.
+        name: The organization's name, `DEFAULT_NAME` when empty; not used with a `recipe`, whose file has the names.
         recipe: The file of keys, for several organizations.
         keys_file: Its path as our configuration names it.
 
@@ -62,6 +74,11 @@ def convert(
         ConfigError: A value is none that we take; the text has a line for each, with hauser's setting and its line.
     """
     draft = Draft(config, recipe)
+    if not name and not recipe:
+        draft.notes.append(
+            f"The organization is called `{DEFAULT_NAME}`: --name gives it another name, before it loads."
+        )
+    name = name or DEFAULT_NAME
     put_exports(draft, now)
     put_targets(draft)
     _account_for_the_rest(draft)
@@ -104,7 +121,7 @@ def _account_for_the_rest(draft: Draft) -> None:
         else:
             draft.say(setting, note=SETTINGS[setting].note if value else _OFF)
     for name in draft.config.file.unknown:
-        draft.lines[name] = Line(name, "", _unknown(name))
+        draft.lines[name] = Line(name if _PLAIN_NAME.fullmatch(name) else shown(name), "", _unknown(name))
 
 
 def _say_provider(draft: Draft, setting: str) -> None:

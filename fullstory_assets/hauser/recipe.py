@@ -42,10 +42,12 @@ class Recipe:
         """Return a table's name with `{name}` in place of the organization's: the recipe makes a table for each."""
         if ORGANIZATION.search(table):
             return ORGANIZATION.sub(PLACEHOLDER, table)
-        for name in sorted(self.organizations, key=len, reverse=True):
-            found = re.subn(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", PLACEHOLDER, table)
-            if found[1]:
-                return found[0]
+        # The recipe puts it at the end; another name may be a word of the table's.
+        for end in ("$", "(?![A-Za-z0-9])"):
+            for name in sorted(self.organizations, key=len, reverse=True):
+                found, times = re.subn(rf"(?<![A-Za-z0-9]){re.escape(name)}{end}", PLACEHOLDER, table)
+                if times:
+                    return found
         return table
 
     def without_organization(self, path: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from fullstory_assets.hauser.config import ONLY
 from fullstory_assets.hauser.draft import Draft, Variable
 from fullstory_assets.hauser.durations import DAY
 from fullstory_assets.hauser.recipe import PLACEHOLDER
@@ -37,7 +39,9 @@ def _put_folder(draft: Draft) -> None:
     draft.storage["kind"] = "local"
     folder = _shared(draft, draft.config.text("Local.SaveDir"))
     prefix = _file_prefix(draft)
-    note = "" if folder.startswith("/") else "starts at the folder of fullstory.yaml; for hauser, where it was started"
+    note = (
+        "" if Path(folder).is_absolute() else "starts at the folder of fullstory.yaml; for hauser, where it was started"
+    )
     draft.put("Local.SaveDir", "storage", "path", "/".join(part for part in (folder, prefix) if part), note=note)
     if prefix:
         draft.say("FilePrefix", becomes="part of path", note="a folder; names of files are ours")
@@ -86,7 +90,7 @@ def _put_files_only(draft: Draft) -> None:
     values = draft.config.values
     json = bool(values.get("SaveAsJson"))
     draft.warehouse |= {"kind": "none", "format": "json" if json else "csv"}
-    for setting in ("StorageOnly", "S3.S3Only" if draft.config.provider == "aws" else "GCS.GCSOnly"):
+    for setting in ("StorageOnly", ONLY.get(draft.config.provider, "")):
         if values.get(setting):
             draft.say(setting, becomes="warehouse: none")
     if draft.config.provider == "local" and not values.get("StorageOnly"):

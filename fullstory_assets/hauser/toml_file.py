@@ -17,6 +17,7 @@ from fullstory_assets.errors import ConfigError
 from fullstory_assets.hauser.settings import HEADERS, SECTIONS, SETTINGS
 
 _MAX_BYTES = 256 * 1024
+_MAX_NAME = 200
 _KNOWN = {name.lower(): name for name in (*SETTINGS, *SECTIONS)}
 _HARMLESS_WORDS = re.compile(r"[A-Za-z=/' -]{1,80}")
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -129,6 +130,7 @@ def _lines(text: str) -> dict[str, int]:
     section = ""
     headers = 0
     for number, line in enumerate(text.split("\n"), start=1):
+        line = line[:_MAX_NAME]  # noqa: PLW2901 - a name is short
         if heading := _HEADING.match(line):
             section = _plain(heading[1])
             headers += section == HEADERS.lower()
