@@ -52,7 +52,7 @@ _SETTINGS = (
     Setting("SegmentId", "text", "`segment`"),
     Setting("ApiURL", "text", "`api_url`", "Left out when it is the default: the address then follows from the key.", secret=True),
     Setting("ExportURL", "text", "", "The old export API is replaced by segment exports (`ApiURL`).", secret=True),
-    Setting(HEADERS, "text", "`headers`", "Values that may be secret go into environment variables.", secret=True),
+    Setting(HEADERS, "text", "`headers`", "Put each value into the variable that the report names; it is never copied, but for headers such as `User-Agent`.", secret=True),
     Setting("FilePrefix", "text", "`prefix`, or part of `path`", "A folder. File names are made of organization, day and window."),
     Setting("IncludeMobileAppsFields", "switch", "", "No list of fields is sent, so that all arrive, mobile ones too."),
     Setting("TmpDir", "text", "", "Files on their way lie in the system's temporary folder (`TMPDIR`)."),
