@@ -1,4 +1,4 @@
-"""hauser's sync point, read by way of the resources: what signs in to storage and warehouse is what the user has anyway.
+"""hauser's sync point, read by way of the resources: what signs in is what the user has anyway.
 
 What is read is the business of `hauser`.
 """
