@@ -41,13 +41,13 @@ class Marked:
     young: int
 
     def __str__(self) -> str:
-        text = f"{self.marked:,} windows marked as loaded by hauser"
+        text = f"windows marked as loaded by hauser: {self.marked:,}"
         if self.done:
-            text += f", {self.done:,} were done already"
+            text += f"; done already: {self.done:,}"
         if self.busy:
-            text += f", {self.busy:,} are being loaded"
+            text += f"; being loaded by a run: {self.busy:,}"
         if self.young:
-            text += f", {self.young:,} are younger than `lag` and will be loaded"
+            text += f"; younger than `lag`, and left to the catch-up: {self.young:,}"
         return text
 
 
