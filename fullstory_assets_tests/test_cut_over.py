@@ -38,9 +38,13 @@ def hauser_loads(project: Project, *slices: tuple[str, datetime, datetime], tabl
     with duckdb.connect(project.database) as connection:
         connection.execute(hauser.create_table(table, types=hauser.DUCKDB_TYPES))
         for org, start, end in slices:
-            found = pa.Table.from_pylist(hauser.rows(org, start, end))
-            assert found.num_rows
-            connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM found")
+            insert(connection, table, hauser.rows(org, start, end))
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    assert rows
+    connection.register("found", pa.Table.from_pylist(rows))
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM found")
 
 
 def in_table(project: Project, table: str = TABLE) -> Counter[hauser.Event]:
@@ -145,6 +149,27 @@ def test_of_two_hausers_in_one_table_the_rows_beyond_are_deleted_once(new_projec
 
     expected = sum((hauser.true_events(org, begin, hours_ago(1)) for org in syncs), Counter[hauser.Event]())
     assert in_table(project) == expected
+
+
+@needs_adoption
+def test_rolled_back_and_cut_over_again(new_project, monkeypatch):
+    """hauser goes on from the sync point that it was given, with empty texts in the columns that are ours."""
+    begin, sync = hours_ago(8), hours_ago(4)
+    project = new_project({"start": begin, "adopt_rows": True})
+    hauser_loads(project, ("acme", begin, sync))
+    go_on(project, cut_over(point(sync), every=HOUR, hauser_start=begin, now=Hour.now()))
+    given = hours_ago(1)
+    monkeypatch.setattr(Hour, "start", Hour.start + 4 * HOUR)
+
+    with duckdb.connect(project.database) as connection:
+        connection.execute(f"DELETE FROM {TABLE} WHERE EventStart > ?", [given.replace(tzinfo=None)])
+        rows = hauser.rows("acme", given, given + 2.25 * HOUR)
+        insert(connection, TABLE, [{**row, "OrgId": ""} for row in rows])
+    again = cut_over(point(given + 2 * HOUR), every=HOUR, hauser_start=begin, now=Hour.now())
+    go_on(project, again)
+
+    assert in_table(project) == hauser.true_events("acme", begin, hours_ago(1))
+    assert project.rows().keys().isdisjoint({given, given + HOUR})
 
 
 @needs_adoption
