@@ -17,6 +17,7 @@
     │   ├── ExportTimeout        not finished within the deadline    retryable
     │   └── ExportCancelled      this run was told to stop
     ├── LandedFileError          the landed file cannot be read      retryable (a new export replaces it)
+    ├── SyncPointError           what hauser left cannot be relied on
     ├── StorageError             the storage refused                 retryable
     └── WarehouseError           the warehouse refused
         ├── WarehouseLocked      somebody else is writing            retryable
@@ -169,6 +170,10 @@ class LandedFileError(FullStoryAssetsError):
     def __init__(self, message: str, *, offset: int) -> None:
         super().__init__(f"{message} (at byte {offset:,} of the inflated file).")
         self.offset = offset
+
+
+class SyncPointError(FullStoryAssetsError):
+    """hauser's sync point cannot be read, or is none that hauser would write."""
 
 
 class StorageError(FullStoryAssetsError):

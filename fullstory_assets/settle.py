@@ -2,7 +2,7 @@
 
 A window loaded from an export that was made before `end + settle` lacks late events and corrected values. What counts
 is the time of the export behind the newest materialization (`exported_at` in its metadata), not the time of the load:
-exports can take long.
+exports can take long. A window that somebody else loaded before us, and that was marked as such, counts as settled.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,14 @@ from fullstory_assets.catch_up import Settling
 from fullstory_assets.window_set import WindowSet
 from fullstory_assets.windows import ExportWindow
 
+LOADED_BY = "loaded_by"
+"""Metadata of a window that was not loaded by us but marked as loaded: who did it."""
+
 LOOKED_AT_ONCE = 100
 """Windows whose exports are looked up in one tick, which costs about 0.3 ms each; the others' turn comes later."""
+
+
+_LONG_AGO_SETTLED = datetime.max.replace(tzinfo=timezone.utc)
 
 
 def unsettled_windows(
@@ -66,9 +72,12 @@ def _export_times(
         page = instance.fetch_materializations(wanted, limit=1000, cursor=cursor, ascending=True)
         for record in page.records:
             materialization = record.asset_materialization
-            value = materialization.metadata.get("exported_at") if materialization else None
+            metadata = materialization.metadata if materialization else {}
+            value = metadata.get("exported_at")
             if record.partition_key and isinstance(value, dg.TimestampMetadataValue):
                 yield record.partition_key, datetime.fromtimestamp(value.value, tz=timezone.utc)
+            elif record.partition_key and LOADED_BY in metadata:
+                yield record.partition_key, _LONG_AGO_SETTLED
         if not page.has_more:
             return
         cursor = page.cursor

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 
 from fullstory_assets.catch_up import Memory
+from fullstory_assets.config import Organization
 from fullstory_assets_tests.project import QUIET
 
 
@@ -31,8 +32,9 @@ def hours_ago(hours: int) -> datetime:
 class Ticks:
     """The daemon's part: evaluates the sensor, keeps its cursor, runs what it asks for."""
 
-    def __init__(self, project) -> None:
+    def __init__(self, project, organization: Organization | None = None) -> None:
         self.project = project
+        self.name = (organization or project.organization).identifier
         self.cursor: str | None = None
         self.started: float | None = None
 
@@ -43,7 +45,7 @@ class Ticks:
     def evaluate(self) -> dg.SensorResult:
         """Return what the sensor asks for now."""
         definitions = self.project.definitions
-        sensor = definitions.resolve_sensor_def("acme_catch_up")
+        sensor = definitions.resolve_sensor_def(f"{self.name}_catch_up")
         context = dg.build_sensor_context(
             instance=self.project.instance,
             cursor=self.cursor,
@@ -56,7 +58,7 @@ class Ticks:
 
     def run(self, requests) -> list[dg.ExecuteInProcessResult]:
         """Run what was asked for."""
-        job = self.project.definitions.resolve_job_def("acme_sync")
+        job = self.project.definitions.resolve_job_def(f"{self.name}_sync")
         return [
             job.execute_in_process(
                 instance=self.project.instance,

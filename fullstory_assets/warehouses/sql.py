@@ -224,7 +224,8 @@ def window_condition(
         adopts: Whether rows without an organization count as its own.
     """
     whose = f"{org} = {org_value}"
-    whose = f"({whose} OR {org} IS NULL)" if adopts else whose
+    # Where a column was added since, hauser's COPY leaves an empty text and not NULL.
+    whose = f"({whose} OR {org} IS NULL OR {org} = '')" if adopts else whose
     return f"{whose} AND {moment} >= {moment_value} AND {moment} < {end_value or moment_value}"
 
 
