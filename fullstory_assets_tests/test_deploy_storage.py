@@ -1,4 +1,4 @@
-"""Dagster's history in PostgreSQL, by the settings of `deploy/`: what the catch-up and the runs rely on holds there too.
+"""Dagster's history in PostgreSQL, by the settings of `deploy/`: what catch-up and runs rely on holds there too.
 
 The tests of the sensor that touch every module which reads that history are run once more, over a server.
 """
