@@ -164,11 +164,13 @@ class _Tick:
         """Tell Dagster's storage of the organization's pool.
 
         It notes a pool's limit when a run that uses it is first taken from the queue, and does not heed it for those
-        taken along with that one (`QueuedRunCoordinatorDaemon`, seen with 1.13.27: four runs at once).
+        taken along with that one (`QueuedRunCoordinatorDaemon`, seen with 1.13.27: four runs at once). A pool that it
+        knows is left alone: its limit may have been set by hand, and over PostgreSQL noting it twice is an error
+        (https://github.com/dagster-io/dagster/issues/33552).
         """
-        storage = self._instance.event_log_storage
-        if storage.supports_global_concurrency_limits:
-            storage.initialize_concurrency_limit_to_default(pool_name(self._organization))
+        storage, name = self._instance.event_log_storage, pool_name(self._organization)
+        if storage.supports_global_concurrency_limits and name not in {pool.name for pool in storage.get_pool_limits()}:
+            storage.initialize_concurrency_limit_to_default(name)
 
     def _unsettled(self, status: PartitionStatus) -> tuple[WindowSet, Settling]:
         settle, every = self._organization.settle, self._organization.every

@@ -28,7 +28,7 @@ class Project:
     """A folder with a `fullstory.yaml`, its definitions, and a Dagster instance of its own.
 
     Args:
-        folder: Where it lies.
+        folder: Where it lies. With a `dagster.yaml` there, its Dagster is the one that file describes.
         url: Address of the sandbox.
         organizations: Settings of each organization beyond the usual ones. Without any, a project that is there is
             opened as it is.
@@ -40,7 +40,10 @@ class Project:
         document = {"organizations": [{**usual, "name": "acme", **each} for each in organizations or [{}]]}
         if organizations or not (folder / "fullstory.yaml").exists():
             (folder / "fullstory.yaml").write_text(yaml.safe_dump(document))
-        self.instance = dg.DagsterInstance.local_temp(str(folder))
+        described = (folder / "dagster.yaml").exists()
+        self.instance = (
+            dg.DagsterInstance.from_config(str(folder)) if described else dg.DagsterInstance.local_temp(str(folder))
+        )
 
     @property
     def settings(self) -> Settings:

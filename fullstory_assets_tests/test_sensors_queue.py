@@ -23,9 +23,15 @@ def test_new_hours_go_before_the_runs_of_a_backfill(project):
     assert int(asked.tags["dagster/priority"]) > 0
 
 
-def test_the_first_look_already_limits_the_organizations_pool(project):
-    assert not project.instance.event_log_storage.get_pool_limits()
-    Ticks(project).evaluate()
-    limits = {pool.name: pool.limit for pool in project.instance.event_log_storage.get_pool_limits()}
+def pool_limits(project) -> dict[str, int]:
+    return {pool.name: pool.limit for pool in project.instance.event_log_storage.get_pool_limits()}
 
-    assert limits == {"fullstory_acme": 1}
+
+def test_the_first_look_already_limits_the_organizations_pool_and_later_ones_leave_it_as_it_is(project):
+    assert not pool_limits(project)
+    Ticks(project).evaluate()
+    assert pool_limits(project) == {"fullstory_acme": 1}
+
+    project.instance.event_log_storage.set_concurrency_slots("fullstory_acme", 3)
+    Ticks(project).evaluate()
+    assert pool_limits(project) == {"fullstory_acme": 3}
