@@ -31,8 +31,9 @@ RUNS_AT_ONCE = 2
 REST = timedelta(minutes=5)
 """How long an organization with nothing to do is not looked at, at most; what changes meanwhile was done by hand.
 
-Windows end at multiples of it after midnight. Each organization is looked at at a moment of its own within it, so that
-those of many are asked for during five minutes and not in one."""
+Windows end at multiples of it after midnight. Each organization is looked at at a moment of its own within it
+(`turns`), so that the new windows of many are asked for in five minutes, and not all in the first.
+"""
 
 _MIDNIGHT = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
@@ -78,7 +79,7 @@ class Kept:
 
 
 def turns(count: int) -> list[timedelta]:
-    """Return how long after a window may be exported it is asked for at the latest, for each of `count` organizations.
+    """Return how long after a multiple of `REST` each of `count` organizations is looked at.
 
     They are as far from each other as they can be; one alone waits for nobody.
     """
