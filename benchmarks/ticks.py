@@ -77,9 +77,9 @@ def _page(loads: str, ticks: str) -> str:
     versions = f"Python {sys.version.split()[0]}, Dagster {dg.__version__}"
     return f"""Measured by `python -m benchmarks.ticks`, {datetime.now(timezone.utc):%Y-%m-%d}; {versions}.
 
-**Loading the definitions.** Organizations stand in a keys file. Each load in a process of its own, {ROUNDS} times with 1 and with {ORGANIZATIONS}
-organizations in turn; medians. It begins before Dagster is imported, and ends when everything is loaded and
-described, as the code server describes it to the webserver.
+**Loading the definitions.** Each load in a process of its own, {ROUNDS} times with 1 and with {ORGANIZATIONS}
+organizations of a keys file in turn; medians. It begins before Dagster is imported, and ends when everything is loaded
+and described, as the code server describes it to the webserver.
 
 {loads}
 **A tick of all {ORGANIZATIONS} sensors**, one after another, in the way in which the code server answers the daemon, on
