@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fullstory_assets.config import Settings, load_settings
 from fullstory_assets.config.keys_file import read_key, read_keys_file
 from fullstory_assets.errors import ConfigError, MissingSecret
-from fullstory_assets_tests.config_text import complaints, load
+from fullstory_assets_tests.config_text import ACME, complaints, load
 
 KEY = "na1.hunter2/+=="
 KEYED = "keys_file: keys.csv\ndefaults:\n  start: 2026-01-01\n"
@@ -164,6 +164,23 @@ def test_the_keys_file_stands_at_the_top(tmp_path, place):
     found = keyed_complaints(tmp_path, f"acme,{KEY}", f"keys_file: keys.csv\n{place}keys_file: others.csv\n")
 
     assert "stands at the top of the file, for all organizations that it names" in found[-1]
+
+
+def test_a_header_may_be_called_like_a_setting(tmp_path):
+    assert keyed(tmp_path, f"acme,{KEY}", f"{KEYED}  headers: {{keys_file: text}}\n").organizations[0].headers
+
+
+def test_what_is_filled_in_is_not_offered_as_a_setting(tmp_path):
+    [found] = complaints(tmp_path, f"{ACME}    x: y\n")
+
+    assert "known here: name, api_key_env, " in found
+    assert "keys_file" not in found
+
+
+def test_a_file_of_wrong_lines_only_is_told_line_by_line(tmp_path):
+    assert [line.partition(": ")[0] for line in keyed_complaints(tmp_path, f"{KEY}\nacme;{KEY}\n")] == [
+        "keys.csv:1", "keys.csv:2",
+    ]  # fmt: skip
 
 
 GONE = {

@@ -113,5 +113,5 @@ def _names(organizations: Sequence[object]) -> Iterator[tuple[int, str]]:
 
 def _misplaced(document: Document) -> Iterator[Problem]:
     for at, line in document.lines.items():
-        if at[-1:] == (_SETTING,) and at[:1] in ((_LIST,), ("defaults",)) and len(at) in (2, 3):
+        if at == ("defaults", _SETTING) or (at[:1] == (_LIST,) and at[2:] == (_SETTING,)):
             yield Problem(line, at, "stands at the top of the file, for all organizations that it names")
