@@ -85,7 +85,7 @@ and described, as the code server describes it to the webserver.
 **A tick of all {ORGANIZATIONS} sensors**, one after another, in the way in which the code server answers the daemon, on
 SQLite. {LONG_HISTORIES} organizations have a year of hours loaded ({_YEAR:,}), the others {_QUARTER:,}; medians of
 {ROUNDS} rounds, after a first one in which Dagster reads the history once. An organization with nothing to do is looked
-at when a window may have come, and every five minutes; in between it rests. In the last row each organization has
+at once in five minutes, each at another moment; in between it rests. In the last row each organization has
 {_FAILED} hours that failed and {WINDOWS_PER_RUN + _MISSING} that are missing; {RUNS_UNDER_WAY} of them have a run of
 {WINDOWS_PER_RUN} hours under way, as many as `dagster.yaml` allows at once.
 
