@@ -78,14 +78,14 @@ def _page(loads: str, ticks: str) -> str:
     return f"""Measured by `python -m benchmarks.ticks`, {datetime.now(timezone.utc):%Y-%m-%d}; {versions}.
 
 **Loading the definitions.** Each load in a process of its own, {ROUNDS} times with 1 and with {ORGANIZATIONS}
-organizations in turn; medians. It begins before Dagster is imported, and ends when everything is loaded and
-described, as the code server describes it to the webserver.
+organizations of a keys file in turn; medians. It begins before Dagster is imported, and ends when everything is loaded
+and described, as the code server describes it to the webserver.
 
 {loads}
 **A tick of all {ORGANIZATIONS} sensors**, one after another, in the way in which the code server answers the daemon, on
 SQLite. {LONG_HISTORIES} organizations have a year of hours loaded ({_YEAR:,}), the others {_QUARTER:,}; medians of
 {ROUNDS} rounds, after a first one in which Dagster reads the history once. An organization with nothing to do is looked
-at when a window may have come, and every five minutes; in between it rests. In the last row each organization has
+at once in five minutes, each at another moment; in between it rests. In the last row each organization has
 {_FAILED} hours that failed and {WINDOWS_PER_RUN + _MISSING} that are missing; {RUNS_UNDER_WAY} of them have a run of
 {WINDOWS_PER_RUN} hours under way, as many as `dagster.yaml` allows at once.
 
@@ -96,15 +96,20 @@ tick of its own accord is not in these figures.
 
 
 def _project(folder: Path, count: int, *, earlier: int = 0) -> Path:
-    """Return a folder with a configuration, in which every organization starts so many hours earlier than usual."""
+    """Return a folder with a keys file, in which every organization starts so many hours earlier than usual."""
     path = folder / f"project{count}"
     path.mkdir(exist_ok=True)
-    hours = [earlier + (_YEAR if number < LONG_HISTORIES else _QUARTER) for number in range(count)]
-    organizations = [
-        {"name": f"org{number}", "start": f"{_NEWEST - each * _HOUR:%Y-%m-%dT%H:%MZ}", "api_url": "sandbox"}
-        for number, each in enumerate(hours)
-    ]
-    (path / "fullstory.yaml").write_text(yaml.safe_dump({"organizations": organizations}))
+    starts = {hours: f"{_NEWEST - (earlier + hours) * _HOUR:%Y-%m-%dT%H:%MZ}" for hours in (_YEAR, _QUARTER)}
+    document = {
+        "keys_file": "keys.csv",
+        "defaults": {"api_url": "sandbox", "start": starts[_QUARTER]},
+        "organizations": [
+            {"name": f"org{number}", "start": starts[_YEAR]} for number in range(min(count, LONG_HISTORIES))
+        ],
+    }
+    (path / "keys.csv").write_text("".join(f"org{number},sandbox.org{number}\n" for number in range(count)))
+    (path / "keys.csv").chmod(0o600)
+    (path / "fullstory.yaml").write_text(yaml.safe_dump(document))
     return path
 
 

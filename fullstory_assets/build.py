@@ -13,7 +13,7 @@ from fullstory_assets.jobs import build_sync_job
 from fullstory_assets.resources import STORAGE, WAREHOUSE, FullStoryResource, fullstory_key
 from fullstory_assets.resources.storages import storage_resource
 from fullstory_assets.resources.warehouses import warehouse_resource
-from fullstory_assets.sensors import Kept, build_catch_up_sensor
+from fullstory_assets.sensors import Kept, build_catch_up_sensor, turns
 
 
 def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy = BACKFILL_POLICY) -> dg.Definitions:
@@ -48,7 +48,10 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
             for asset in dg.with_resources([events], {**shared, fullstory_key(each): _access(each)})
         ],
         jobs=[build_sync_job(each, steps) for each in organizations],
-        sensors=[build_catch_up_sensor(each, steps, running=settings.configured, kept=kept) for each in organizations],
+        sensors=[
+            build_catch_up_sensor(each, steps, running=settings.configured, kept=kept, turn=turn)
+            for each, turn in zip(organizations, turns(len(organizations)), strict=True)
+        ],
         # One process per run: the default starts one per step, each of which imports Dagster again.
         executor=dg.in_process_executor,
     )

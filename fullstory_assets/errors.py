@@ -2,7 +2,7 @@
 
     FullStoryAssetsError
     ├── ConfigError              fix fullstory.yaml
-    ├── MissingSecret            set an environment variable
+    ├── MissingSecret            set an environment variable, or mend the keys file
     ├── MissingPackage           install an extra
     ├── ApiError                 FullStory answered with an error
     │   ├── Unauthorized         401: another key
@@ -61,7 +61,7 @@ class ConfigError(FullStoryAssetsError):
 
 
 class MissingSecret(FullStoryAssetsError):
-    """An environment variable that the configuration names is not set."""
+    """A key or another secret is not where the configuration says: in an environment variable, or in the keys file."""
 
 
 class MissingPackage(FullStoryAssetsError):

@@ -29,7 +29,13 @@ RUNS_AT_ONCE = 2
 """Runs of one organization in flight: one at work, one ready to follow."""
 
 REST = timedelta(minutes=5)
-"""How long an organization with nothing to do is not looked at; what changes meanwhile was done by hand."""
+"""How long an organization with nothing to do is not looked at, at most; what changes meanwhile was done by hand.
+
+Windows end at multiples of it after midnight. Each organization is looked at at a moment of its own within it
+(`turns`), so that the new windows of many are asked for in five minutes, and not all in the first.
+"""
+
+_MIDNIGHT = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 TERMINATED_PAUSE = timedelta(minutes=15)
 """How long nothing is asked for after somebody has terminated one of the catch-up's runs: they had a reason."""
@@ -62,9 +68,9 @@ class Kept:
             self._instance, self._ref = dg.DagsterInstance.from_ref(context.instance_ref), context.instance_ref
         return self._instance
 
-    def rest(self, organization: Organization, cursor: str, now: datetime) -> None:
-        """Let `organization` rest, until its next window exists or for `REST`."""
-        self._resting[organization.name] = cursor, min(now + REST, organization.grid.containing(now).end)
+    def rest(self, organization: Organization, cursor: str, now: datetime, *, turn: timedelta = timedelta(0)) -> None:
+        """Let `organization` rest until its `turn`: so long after a multiple of `REST`."""
+        self._resting[organization.name] = cursor, now + REST - (now - _MIDNIGHT - turn) % REST
 
     def resting(self, organization: Organization, cursor: str | None, now: datetime) -> datetime | None:
         """Return until when it rests, if it does; one whose cursor was reset does not, nor after the clock was set."""
@@ -72,8 +78,16 @@ class Kept:
         return until if rested == cursor and now < until <= now + REST else None
 
 
+def turns(count: int) -> list[timedelta]:
+    """Return how long after a multiple of `REST` each of `count` organizations is looked at.
+
+    They are as far from each other as they can be; one alone waits for nobody.
+    """
+    return [REST * number / count for number in range(count)]
+
+
 def build_catch_up_sensor(
-    organization: Organization, steps: Sequence[Step], *, running: bool, kept: Kept
+    organization: Organization, steps: Sequence[Step], *, running: bool, kept: Kept, turn: timedelta = timedelta(0)
 ) -> dg.SensorDefinition:
     """Return the sensor.
 
@@ -82,6 +96,7 @@ def build_catch_up_sensor(
         steps: What is made of them; the last one's asset says which are done.
         running: Whether it starts by itself with the code location.
         kept: Shared with the sensors of other organizations.
+        turn: One of `turns`.
     """
 
     @dg.sensor(
@@ -96,7 +111,12 @@ def build_catch_up_sensor(
         if until := kept.resting(organization, context.cursor, now):
             nothing = dg.SkipReason(f"Nothing to do; looks again at {until:%Y-%m-%d %H:%M}Z.")
             return dg.SensorResult(skip_reason=nothing, cursor=context.cursor)
-        return _Tick(context, kept, organization, done=asset_keys(organization, steps)[steps[-1]], now=now).result()
+        done = asset_keys(organization, steps)[steps[-1]]
+        tick = _Tick(context, kept, organization, done=done, now=now)
+        result = tick.result()
+        if tick.idle:
+            kept.rest(organization, result.cursor or "", now, turn=turn)
+        return result
 
     return catch_up
 
@@ -117,8 +137,8 @@ class _Tick:
         done: dg.AssetKey,
         now: datetime,
     ) -> None:
+        self.idle = False
         self._context = context
-        self._kept = kept
         self._instance = kept.instance(context)
         self._organization = organization
         self._key = done
@@ -148,8 +168,7 @@ class _Tick:
         )
         asked = plan(look, self._memory.retries, runs=runs, windows_per_run=WINDOWS_PER_RUN)
         cursor = Memory(asked.retries, settling, silent).to_json()
-        if not to_do and not status.busy and settling == self._memory.settling:
-            self._kept.rest(self._organization, cursor, self._now)
+        self.idle = not to_do and not status.busy and settling == self._memory.settling
         return dg.SensorResult(
             run_requests=[_request(windows, self._organization) for windows in asked.ranges],
             skip_reason=None if asked.ranges else dg.SkipReason(_standing(status, look, asked) + waiting_for),

@@ -67,3 +67,16 @@ def one_hour(monkeypatch):
 def recent(new_project):
     """A project whose first window began ten hours ago."""
     return new_project({"start": hours_ago(10)})
+
+
+@pytest.fixture
+def everything_logged(tmp_path: Path) -> Iterator[None]:
+    """Write all that anybody logs, whatever its level, into a file of the project's folder."""
+    root = logging.getLogger()
+    level, handler = root.level, logging.FileHandler(tmp_path / "debug.log")
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield
+    root.setLevel(level)
+    root.removeHandler(handler)
+    handler.close()

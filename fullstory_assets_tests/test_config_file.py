@@ -102,7 +102,7 @@ WRONG = {
     ),
     "source is not a setting": (
         f"{ACME}source: x",
-        "4: source: unknown setting; known here: organizations, storage, warehouse",
+        "4: source: unknown setting; known here: defaults, keys_file, organizations, storage, warehouse",
     ),
     "missing name": (
         "organizations:\n\n  - start: 2026-01-01",

@@ -106,3 +106,13 @@ def test_what_the_pages_show_is_a_configuration(tmp_path, page):
     assert blocks
     for block in blocks:
         load(tmp_path, f"{ACME}{block}")
+
+
+def test_what_the_page_of_many_organizations_shows_is_a_configuration(tmp_path):
+    page = (ROOT / "docs/organizations.md").read_text()
+    (tmp_path / "keys.csv").write_text("acme,na1.c2VjcmV0\nacme-eu,eu1.c2VjcmV0\n")
+    one_line_each, own = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    settings = load(tmp_path, one_line_each)
+
+    assert [settings.table_of(each) for each in settings.organizations] == ["fs_export_acme", "fs_export_acme_eu"]
+    assert [each.name for each in load(tmp_path, own).organizations] == ["acme", "acme-lab", "acme-eu"]

@@ -14,6 +14,7 @@ from fullstory_assets.errors import FullStoryAssetsError
 
 _DEFAULT_PORT = 3000
 _HOST = "127.0.0.1"
+_NAMED = 5
 
 port_option = click.option(
     "--port", type=click.IntRange(1, 65535), default=_DEFAULT_PORT, show_default=True, help="Port of the UI."
@@ -29,8 +30,9 @@ def command(port: int) -> None:
     require_free_port(port)
     settings = load_settings(os.environ, Path.cwd())
     if settings.configured:
-        names = ", ".join(organization.name for organization in settings.organizations)
-        click.echo(f"Configuration: {settings.source} ({names})")
+        names = [organization.name for organization in settings.organizations]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        click.echo(f"Configuration: {settings.source} ({', '.join(names[:_NAMED])}{more})")
     else:
         click.echo(f"There is no fullstory.yaml in {Path.cwd()}: the built-in sandbox stands in, with made-up events.")
     serve(port)

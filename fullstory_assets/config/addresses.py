@@ -1,6 +1,6 @@
-"""Where a storage or warehouse is: hosts, ports, buckets, and names in them.
+"""Where FullStory, a storage or a warehouse is: hosts, ports, buckets, and names in them.
 
-Serves `targets.py`; the rest of what a value may be is in `values.py`.
+The rest of what a value may be is in `values.py`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,15 @@ def _bucket_prefix(value: str) -> str:
     if not all(re.fullmatch(r"(?!\.{1,2}$)[A-Za-z0-9_=.-]{1,100}", part) for part in parts):
         raise ValueError("must be names with `/` between them: letters, digits and `_ = . -`")
     return "/".join(parts)
+
+
+def api_url_for_key(key: str) -> str:
+    """Return the address of the API for an API key: that of the data centre its tag names, else the general one.
+
+    Keys made since August 2022 begin with the tag of their data centre, such as `na1.` or `eu1.`
+    (https://developer.fullstory.com/server/v1/getting-started).
+    """
+    return "https://api.eu1.fullstory.com" if key.startswith("eu1.") else "https://api.fullstory.com"
 
 
 HostName = Annotated[str, AfterValidator(_host)]

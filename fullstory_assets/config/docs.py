@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from fullstory_assets.config.settings import Settings
-from fullstory_assets.config.values import format_duration
+from fullstory_assets.config.values import FilledIn, format_duration
 
 START, END = "<!-- settings: made by `make docs` -->\n", "<!-- end of settings -->"
 """Between these two marks of a page stands the table of settings."""
@@ -32,13 +32,17 @@ SECTIONS: Mapping[str, tuple[type[BaseModel], ...]] = {
 
 
 def settings_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the settings of a section under the names they have in `fullstory.yaml`."""
-    return {field.alias or name: field for name, field in model.model_fields.items()}
+    """Return the settings of a section that can be written, under the names they have in `fullstory.yaml`."""
+    return {
+        field.alias or name: field for name, field in model.model_fields.items() if FilledIn() not in field.metadata
+    }
 
 
 def settings_table() -> str:
     """Return every setting with its default and meaning as Markdown: a table for each section and kind."""
-    return "\n".join(_table(section, model) for section, models in SECTIONS.items() for model in models)
+    plain = {section: Settings.model_fields[section] for section, models in SECTIONS.items() if not models}
+    tables = [_table(section, model) for section, models in SECTIONS.items() for model in models]
+    return "\n".join(["\n".join(["**At the top of the file**:", "", *_rows(plain)]), *tables])
 
 
 def _table(section: str, model: type[BaseModel]) -> str:
@@ -46,10 +50,12 @@ def _table(section: str, model: type[BaseModel]) -> str:
     heading = f"**`{section}`**: {Settings.model_fields[section].description}"
     if kind := settings.get("kind"):
         heading += f" With `kind: {kind.default}`: {kind.description}"
-    rows = [
-        f"| `{name}` | {_default(field)} | {field.description} |" for name, field in settings.items() if name != "kind"
-    ]
-    return "\n".join([heading, "", "| setting | default | meaning |", "| --- | --- | --- |", *rows, ""])
+    return "\n".join([heading, "", *_rows({name: field for name, field in settings.items() if name != "kind"})])
+
+
+def _rows(settings: Mapping[str, FieldInfo]) -> list[str]:
+    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in settings.items()]
+    return ["| setting | default | meaning |", "| --- | --- | --- |", *rows, ""]
 
 
 def _default(field: FieldInfo) -> str:

@@ -27,11 +27,12 @@ _MERGE = "<<"
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong at one place of the file."""
+    """Something wrong at one place of the configuration, or in a file that it names."""
 
     line: int
     at: Location
     text: str
+    file: str = ""
 
 
 @dataclass(frozen=True)

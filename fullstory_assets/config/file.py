@@ -6,20 +6,21 @@ everything that is wrong is said in one `ConfigError`, a line each. What the set
 
 from __future__ import annotations
 
-import difflib
+import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
-from fullstory_assets.config.docs import SECTIONS, settings_of
 from fullstory_assets.config.document import Location, Problem, parse
-from fullstory_assets.config.settings import Settings, sandbox_settings
-from fullstory_assets.config.values import Origin, SecretHeader, shown
+from fullstory_assets.config.keyed import Keyed, add_keyed
+from fullstory_assets.config.problems import found_problems
+from fullstory_assets.config.sandbox import sandbox_settings
+from fullstory_assets.config.settings import Settings
+from fullstory_assets.config.text_file import read_text
+from fullstory_assets.config.values import Origin, shown
 from fullstory_assets.errors import ConfigError
 
 VARIABLE = "FULLSTORY_ASSETS_CONFIG"
@@ -28,16 +29,8 @@ VARIABLE = "FULLSTORY_ASSETS_CONFIG"
 FILE = "fullstory.yaml"
 """Name of the configuration file in the current folder, read when the variable is not set."""
 
-_MAX_BYTES = 256 * 1024
 _SIMPLE = re.compile(r"[A-Za-z0-9_-]{1,64}|<<")
-_WRONG_TYPE = {
-    "string_type": "must be text",
-    "path_type": "must be text",
-    "tuple_type": "must be a list, each entry beginning with `-`",
-    "dict_type": "must be `name: value` pairs",
-    "model_type": "must be `name: value` pairs",
-    "model_attributes_type": "must be `name: value` pairs, beginning with `kind:`",
-}
+_LOG = logging.getLogger(__name__)
 
 
 def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -65,35 +58,30 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
 
 
 def _read_settings(path: Path, *, source: str) -> Settings:
-    document = parse(_read_text(path, source=source), source=source)
-    problems = list(document.problems)
+    document = parse(read_text(path, source=source, kind="configuration"), source=source)
+    origin = Origin(folder=path.parent, source=source)
+    keyed = add_keyed(document, origin)
+    problems = [*document.problems, *keyed.problems]
     try:
-        settings = Settings.model_validate(document.values, context=Origin(folder=path.parent, source=source))
+        settings = Settings.model_validate(keyed.values, context=origin)
     except ValidationError as error:
-        problems += [_problem(each, document.lines) for each in error.errors()]
+        problems += found_problems(error, document, keyed)
     else:
         if not problems:
+            _warn_of(keyed)
             return settings
-    problems.sort(key=lambda problem: problem.line)
-    lines = [f"{source}:{each.line}: {_name(each.at, document.values)}: {each.text}" for each in problems]
-    raise ConfigError("\n".join(lines))
+    problems.sort(key=lambda problem: (problem.file, problem.line))
+    raise ConfigError("\n".join(_line(each, source, document.values) for each in problems))
 
 
-def _read_text(path: Path, *, source: str) -> str:
-    try:
-        if not path.is_file():
-            raise ConfigError(f"{source}: is not a file")
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from error
-    if len(data) > _MAX_BYTES:
-        raise ConfigError(f"{source}: is larger than {_MAX_BYTES // 1024} KiB; this is not a configuration")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{source}:{line}: is not UTF-8 text; save it as UTF-8") from None
+def _warn_of(keyed: Keyed) -> None:
+    if keyed.read_by_all:
+        _LOG.warning("%s holds API keys, and every user may read it: chmod o= %s", keyed.file, keyed.read_by_all)
+
+
+def _line(problem: Problem, source: str, values: Mapping[str, object]) -> str:
+    place = "" if problem.file else f"{_name(problem.at, values)}: "
+    return f"{problem.file or source}:{problem.line}: {place}{problem.text}"
 
 
 def _name(at: Location, values: Mapping[str, object]) -> str:
@@ -115,48 +103,3 @@ def _inside(value: object, part: str | int) -> object:
     if isinstance(value, Mapping):
         return value.get(part)
     return value[part] if isinstance(value, list) and isinstance(part, int) else None
-
-
-def _problem(error: ErrorDetails, lines: Mapping[Location, int]) -> Problem:
-    # pydantic's locations also name members of unions, which do not stand in the file.
-    at: Location = ()
-    for part in error["loc"]:
-        if (*at, part) in lines:
-            at = (*at, part)
-    absent = {"missing": error["loc"][-1:], "union_tag_invalid": ("kind",), "union_tag_not_found": ("kind",)}
-    place = (*at, *absent.get(error["type"], ()))
-    return Problem(lines.get(place, lines[at]), place, _text(error))
-
-
-def _text(error: ErrorDetails) -> str:
-    kind, loc = error["type"], error["loc"]
-    if kind == "missing":
-        description = _settings_at(loc[:-1])[str(loc[-1])].description or ""
-        return f"is missing. {description.partition('. ')[0].rstrip('.')}."
-    if kind == "extra_forbidden":
-        return f"unknown setting; {_nearest(str(loc[-1]), list(_settings_at(loc[:-1])))}"
-    if kind.startswith("union_tag"):
-        kinds = [str(model.model_fields["kind"].default) for model in SECTIONS[str(loc[0])]]
-        given = error.get("ctx", {}).get("tag")
-        return f"unknown kind; {_nearest(given, kinds)}" if given else f"is missing; known here: {', '.join(kinds)}"
-    if error["input"] is None:
-        return "has no value"
-    if kind == "value_error":
-        return str(error.get("ctx", {})["error"])
-    return _WRONG_TYPE.get(kind, error["msg"])
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.7)
-    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-
-
-def _settings_at(loc: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
-    """Return the settings of the section at pydantic's `loc`; of one with kinds, those of the kind named there."""
-    if not loc:
-        return settings_of(Settings)
-    if "headers" in loc:
-        return settings_of(SecretHeader)
-    models = SECTIONS[str(loc[0])]
-    chosen = [model for model in models if len(models) == 1 or model.model_fields["kind"].default in loc]
-    return settings_of(chosen[0])

@@ -2,15 +2,16 @@
 
 `file` reads them from `fullstory.yaml`; `build` makes Dagster definitions from them. The descriptions of the fields are
 the documentation users read (`docs.settings_table`). A settings object never holds a secret, only the names of the
-environment variables that do. Nothing here opens files, reads the process's environment or asks the time.
+environment variables that do, or the path of the keys file, which is opened when a key is asked for. Nothing else here
+opens files, and nothing reads the process's environment or asks the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import (
     Field,
@@ -23,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from fullstory_assets.config.keys_file import read_key
+from fullstory_assets.config.organizations import OWN, details_of, fill_in, name_clashes, table_for
 from fullstory_assets.config.secrets import read_secret
 from fullstory_assets.config.storages import LocalStorageSettings, StorageSettings
 from fullstory_assets.config.values import (
@@ -30,8 +33,10 @@ from fullstory_assets.config.values import (
     ApiUrl,
     Duration,
     ExportCount,
+    FilledIn,
     Header,
     HeaderName,
+    LocalPath,
     OrganizationName,
     Origin,
     SecretHeader,
@@ -50,20 +55,17 @@ from fullstory_assets.errors import MissingSecret
 from fullstory_assets.windows import EVERY, WindowGrid
 
 _HOUR = timedelta(hours=1)
-_NO_SOURCE = "the sandbox"
+_ANY_MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
-
-def api_url_for_key(key: str) -> str:
-    """Return the address of the API for an API key: that of the data centre its tag names, else the general one.
-
-    Keys made since August 2022 begin with the tag of their data centre, such as `na1.` or `eu1.`
-    (https://developer.fullstory.com/server/v1/getting-started).
-    """
-    return "https://api.eu1.fullstory.com" if key.startswith("eu1.") else "https://api.fullstory.com"
+NO_SOURCE = "the sandbox"
+"""What messages call the settings that stand in for a configuration."""
 
 
 class Organization(Section):
     """One FullStory organization and how its events are exported."""
+
+    # Not to be written: it comes from the `keys_file` of the whole file, and goes with the organization to its runs.
+    keys_file: Annotated[Path | None, FilledIn()] = None
 
     name: OrganizationName = Field(
         description="Your name for it: folder in storage, `OrgId` in the table, name in Dagster. Letters, digits, `_` "
@@ -164,13 +166,16 @@ class Organization(Section):
         return self.api_url == SANDBOX
 
     def api_key(self, environ: Mapping[str, str]) -> str:
-        """Return the API key; the sandbox's is made from the name and needs no variable.
+        """Return the API key, read now; the sandbox's is made from the name and stands nowhere.
 
         Raises:
-            MissingSecret: The variable is not set, or holds something that cannot be a key.
+            MissingSecret: The variable is not set, or holds something that cannot be a key; the same of its line in the
+                keys file.
         """
         if self.uses_sandbox:
             return f"{SANDBOX}.{self.name}"
+        if self.keys_file:
+            return read_key(self.keys_file, self.name)
         key = read_secret(environ, self.api_key_env, of=self.name)
         if not is_api_key(key):
             raise MissingSecret(
@@ -202,6 +207,17 @@ class Organization(Section):
 class Settings(Section):
     """Everything in `fullstory.yaml`."""
 
+    defaults: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="Settings for every organization that does not set them itself: any but `name` and `api_key_env`. "
+        "`{name}` in `table` is the organization's name, with `_` for `-`.",
+    )
+    keys_file: LocalPath | None = Field(
+        default=None,
+        description="File with a line `name,key` for each organization, and their API keys. Each line is an "
+        "organization, also without an entry in `organizations`, which may then be left out. A relative path starts at "
+        "the configuration file's folder.",
+    )
     organizations: tuple[Organization, ...] = Field(description="The FullStory organizations to export; at least one.")
     storage: StorageSettings = Field(
         default={"kind": "local"}, validate_default=True, description="Where landed and staged files are kept."
@@ -211,19 +227,36 @@ class Settings(Section):
     )
     _source: str = PrivateAttr("the configuration")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, values: object) -> object:
+        return fill_in(values)
+
+    @field_validator("defaults")
+    @classmethod
+    def _fit_any_organization(cls, defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = PydanticCustomError("own", "is each organization's own; set it there")
+        problems = [InitErrorDetails(type=own, loc=(key,), input="") for key in OWN if key in defaults]
+        common = {key: value for key, value in defaults.items() if key not in OWN}
+        if isinstance(table := common.get("table"), str):
+            common["table"] = table_for(table, "x")
+        try:
+            Organization.model_validate({"start": _ANY_MIDNIGHT, **common, "name": "x"})
+        except ValidationError as error:
+            problems += details_of(error)
+        if problems:
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return defaults
+
     @field_validator("organizations", mode="wrap")
     @classmethod
     def _names_differ(cls, value: object, handler: ValidatorFunctionWrapHandler) -> tuple[Organization, ...]:
         # Around the checks of each organization, not after them, so that neither hides what the other finds.
-        clashes = _name_clashes(value) if isinstance(value, (list, tuple)) else []
+        clashes = name_clashes(value) if isinstance(value, (list, tuple)) else []
         try:
             organizations = handler(value)
         except ValidationError as error:
-            found = [
-                InitErrorDetails(type=each["type"], loc=each["loc"], input=each["input"], ctx=each.get("ctx", {}))
-                for each in error.errors()
-            ]
-            raise ValidationError.from_exception_data(cls.__name__, [*found, *clashes]) from None
+            raise ValidationError.from_exception_data(cls.__name__, [*details_of(error), *clashes]) from None
         if clashes:
             raise ValidationError.from_exception_data(cls.__name__, clashes)
         if not organizations:
@@ -265,7 +298,7 @@ class Settings(Section):
     @property
     def configured(self) -> bool:
         """Whether there is a configuration, and not only the sandbox that stands in for one."""
-        return self._source != _NO_SOURCE
+        return self._source != NO_SOURCE
 
     def table_of(self, organization: Organization) -> str:
         """Return the name of the table that `organization` is loaded into; empty when nothing is loaded."""
@@ -275,36 +308,3 @@ class Settings(Section):
         """Take the source from the validation context."""
         if isinstance(context, Origin):
             self._source = context.source
-
-
-def _name_clashes(organizations: Sequence[object]) -> list[InitErrorDetails]:
-    seen: dict[str, int] = {}
-    clashes: list[InitErrorDetails] = []
-    for index, each in enumerate(organizations):
-        name = each.get("name") if isinstance(each, Mapping) else getattr(each, "name", None)
-        if not isinstance(name, str):
-            continue
-        # Names in Dagster have no `-`, and folders on some systems no case.
-        other = seen.setdefault(name.lower().replace("-", "_"), index)
-        if other != index:
-            text = "is the same name as that of organizations[{other}]; case, `-` and `_` make no difference"
-            error = PydanticCustomError("name_clash", text, {"other": other})
-            clashes.append(InitErrorDetails(type=error, loc=(index, "name"), input=name))
-    return clashes
-
-
-SANDBOX_START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-"""First window of the sandbox's organization. Fixed: one that moved with the clock would drop old partitions, and what
-Dagster knows of them, at each load."""
-
-
-def sandbox_settings(cwd: Path) -> Settings:
-    """Return the settings in force without a configuration: an organization of made-up events in `data/sandbox`."""
-    return Settings.model_validate(
-        {
-            "organizations": [{"name": "sandbox", "api_url": SANDBOX, "start": SANDBOX_START, "lag": "1h"}],
-            "storage": {"kind": "local", "path": "data/sandbox/events"},
-            "warehouse": {"kind": "duckdb", "path": "data/sandbox/fullstory.duckdb"},
-        },
-        context=Origin(folder=cwd, source=_NO_SOURCE),
-    )

@@ -59,6 +59,11 @@ class Origin:
     source: str
 
 
+@dataclass(frozen=True)
+class FilledIn:
+    """Marks a field that nobody writes: it is filled in when the file is read."""
+
+
 class Section(BaseModel):
     """Settings that stand together: unknown ones are errors, and no error of pydantic's repeats a value."""
 
@@ -216,12 +221,10 @@ UtcTime = Annotated[datetime, BeforeValidator(_utc)]
 ExportCount = Annotated[int, BeforeValidator(_export_count)]
 """How many exports are made at once: each has a thread, and FullStory sees as many requests."""
 
-OrganizationName = Annotated[
-    str,
-    matching(
-        r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", "letters, digits, `_` and `-`, beginning with a letter or digit; at most 63"
-    ),
-]
+ORGANIZATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+ORGANIZATION_NAME_RULE = "letters, digits, `_` and `-`, beginning with a letter or digit; at most 63"
+
+OrganizationName = Annotated[str, matching(ORGANIZATION_NAME.pattern, ORGANIZATION_NAME_RULE)]
 """Safe in a path and, with `-` turned into `_`, in Dagster's names."""
 
 SqlName = Annotated[
