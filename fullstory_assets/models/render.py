@@ -1,0 +1,81 @@
+"""From a model's `.sql` file to the SELECT of one engine.
+
+The files are Jinja templates, as dbt's are. What they call is defined here; what differs by engine, in `dialects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fullstory_assets.models.declared import EVENT_TYPES, SOURCE_TYPES
+from fullstory_assets.models.dialects import HOST, PATH, ModelDialect
+
+SESSION = "org_id, device_id, session_id"
+"""What tells sessions apart."""
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Makes the SELECT of each model for one engine.
+
+    Args:
+        dialect: The engine's.
+        name_of: Returns how a statement calls a model.
+        event_types: Which types of events sessions count, by the name in their columns.
+    """
+
+    dialect: ModelDialect
+    name_of: Callable[[str], str]
+    event_types: Mapping[str, str] = field(default_factory=lambda: EVENT_TYPES)
+
+    def select(self, model: str) -> str:
+        """Return the SELECT of a model over a relation `events`, or over other models."""
+        return self._environment.get_template(f"{model}.sql").render(this=model).strip()
+
+    @cached_property
+    def _environment(self) -> Environment:
+        # SQL, not HTML; every value is our own.
+        environment = Environment(  # noqa: S701
+            loader=PackageLoader("fullstory_assets.models", "sql"), undefined=StrictUndefined, trim_blocks=False
+        )
+        environment.globals.update(self._functions())
+        return environment
+
+    def _functions(self) -> dict[str, Any]:
+        return {
+            "model": self.name_of,
+            "place": place,
+            "text": self._text,
+            "whole": lambda value: f"cast({value} as {self.dialect.whole})",
+            "seconds_between": lambda start, end: self.dialect.seconds.format(start=start, end=end),
+            "url_host": lambda value: self._part(value, HOST),
+            "url_path": lambda value: self._part(value, PATH),
+            "event_types": self.event_types,
+            "source_types": SOURCE_TYPES,
+        }
+
+    def _text(self, value: str, *, before: str = "") -> str:
+        text = f"cast({value} as {self.dialect.text})"
+        return f"'{before}' || {text}" if before else text
+
+    def _part(self, value: str, pattern: str) -> str:
+        return f"nullif({self.dialect.part.format(value=value, pattern=pattern)}, '')"
+
+
+def place(order: str, *, of: str = "", having: str = "", within: str = SESSION) -> str:
+    """Return a row's place, from 1, among those of the same session (or `within`) and `of`.
+
+    Args:
+        order: What decides; ends with something unique.
+        of: What else they have in common.
+        having: A column that is not empty in the first of them, if in any.
+        within: What they have in common.
+    """
+    whole = f"{within}, {of}" if of else within
+    first = f"case when {having} is null then 1 else 0 end, " if having else ""
+    return f"row_number() over (partition by {whole} order by {first}{order})"

@@ -1,0 +1,112 @@
+"""The events as models read them: one organization's rows of its table, whoever made that, under friendly names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
+
+from fullstory_assets.models.declared import friendly
+from fullstory_assets.models.dialects import ModelDialect
+from fullstory_assets.schema import EVENTS, Column
+from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Dialect, Matching
+
+_OF_SESSIONS = "session_id is not null and device_id is not null"
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """One organization's events.
+
+    Args:
+        org: Its name; letters, digits, `_` and `-` only.
+        table: Its events table, as a statement calls it.
+        matching: Of that table's columns with the schema's.
+        engine: How the engine spells names and types.
+        dialect: What it says its own way.
+        adopts: Whether rows without an organization are its own.
+        replays: Begins the addresses of replays, such as `https://app.fullstory.com/ui/o-1-na1/session/`; empty for
+            none.
+        since: Events before are left out.
+    """
+
+    org: str
+    table: str
+    matching: Matching
+    engine: Dialect
+    dialect: ModelDialect
+    _: KW_ONLY
+    adopts: bool = False
+    replays: str = ""
+    since: datetime | None = None
+
+    def events(self, *, between: tuple[datetime, datetime] | None = None) -> str:
+        """Return the SELECT of all events, or of those from one time until before another."""
+        columns = ",\n    ".join(f"{self._value(column)} as {friendly(column.name)}" for column in EVENTS)
+        return (
+            f"select base.*, {self._full_session_id} as full_session_id, {self._source_type} as source_type,\n"  # noqa: S608 - our own names
+            f"    {self._replay_url} as replay_url\nfrom (\n    select {columns}\n    from {self.table}\n"
+            f"    where {self._condition(between)}\n) as base"
+        )
+
+    def of_sessions(self, model: str, *, between: tuple[datetime, datetime] | None = None, only: str = "") -> str:
+        """Return a model's SELECT with the events that it reads: those that belong to a session.
+
+        Args:
+            model: The SELECT over a relation `events`.
+            between: From which time until before which other.
+            only: One more condition on the events.
+        """
+        condition = f"{_OF_SESSIONS} and {only}" if only else _OF_SESSIONS
+        # `events` is the model's own first step, so that its SELECT can be read, and run, by itself.
+        events = f"events as (select * from (\n{self.events(between=between)}\n) as events where {condition})"  # noqa: S608
+        return f"with {events},\n{model.removeprefix('with ')}"
+
+    def _condition(self, between: tuple[datetime, datetime] | None) -> str:
+        org, moment = self._name(ORG_COLUMN), self._value(EVENTS.find(MOMENT_COLUMN))
+        whose = f"{org} = '{self.org}'"
+        conditions = [f"({whose} or {org} is null)" if self.adopts else whose]
+        start, end = between or (None, None)
+        start = max(filter(None, [start, self.since]), default=None)
+        conditions += [f"{moment} >= {self.dialect.literal(start)}"] if start else []
+        conditions += [f"{moment} < {self.dialect.literal(end)}"] if end else []
+        return " and ".join(conditions)
+
+    def _name(self, column: str) -> str:
+        return self.engine.quoted(self.matching.found[column].name)
+
+    def _value(self, column: Column | None) -> str:
+        assert column is not None
+        if column.name == ORG_COLUMN:
+            return f"'{self.org}'"
+        type_ = self.engine.types[column.type]
+        found = self.matching.found.get(column.name)
+        if found is None:
+            return f"cast(null as {type_})"
+        name = self.engine.quoted(found.name)
+        if column.type == "text":
+            return f"nullif({name}, '')"
+        return name if column.type == "json" or found.type == type_ else f"cast({name} as {type_})"
+
+    @property
+    def _full_session_id(self) -> str:
+        return f"{self._text('device_id')} || ':' || {self._text('session_id')}"
+
+    @property
+    def _source_type(self) -> str:
+        mobile = "page_platform like '%obile%' or app_name is not null or app_package_name is not null"
+        return f"case when session_id is null then 'server' when {mobile} then 'mobile_app' else 'web' end"
+
+    @property
+    def _replay_url(self) -> str:
+        if not self.replays:
+            return f"cast(null as {self.dialect.text})"
+        return f"'{self.replays}' || {self._full_session_id}"
+
+    def _text(self, column: str) -> str:
+        return f"cast({column} as {self.dialect.text})"
+
+
+def of_all(sources: Sequence[EventSource]) -> str:
+    """Return the SELECT of all organizations' events."""
+    return "\nunion all\n".join(source.events() for source in sources)

@@ -1,0 +1,1 @@
+select * from {{ model("users") }} where user_id is null

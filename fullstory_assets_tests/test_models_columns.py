@@ -1,0 +1,78 @@
+"""Every column of every model, against an independent computation."""
+
+import pytest
+
+from fullstory_assets.models.declared import EVENT_TYPES, MODELS, SOURCE_TYPES, friendly
+from fullstory_assets.schema import EVENTS
+from fullstory_assets_tests import models_in_pandas as expected
+from fullstory_assets_tests.test_models_update import World
+from fullstory_assets_tests.visits import Visits
+
+REPLAYS = "https://app.test/session/"
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    """Return the rows of two organizations, and their models' rows by name."""
+    world = World(tmp_path_factory.mktemp("models"))
+    rows = []
+    for org, source in enumerate(world.sources):
+        visits = Visits(org + 40)
+        for number, of_hour in visits.hours.items():
+            world.load(org, number, of_hour)
+        world.models.update(source)
+        rows += [{**dict.fromkeys(column.name for column in EVENTS), **row, "OrgId": source.org} for row in visits]
+    return rows, {model.name: world.rows(model) for model in MODELS}
+
+
+def in_order(rows: list[dict]) -> list[dict]:
+    return sorted(rows, key=str)
+
+
+@pytest.mark.parametrize("name", ["sessions", "pages", "identifies"])
+def test_tables(events, name):
+    rows, models = events
+    assert len(models[name]) > 10
+    assert in_order(models[name]) == in_order(getattr(expected, name)(rows))
+
+
+@pytest.mark.parametrize("name", ["users", "devices"])
+def test_views_of_sessions(events, name):
+    rows, models = events
+    assert in_order(models[name]) == in_order(getattr(expected, name)(expected.sessions(rows)))
+
+
+def test_users_are_identified_or_anonymous(events):
+    _, models = events
+    assert in_order(models["users"]) == in_order(models["identified_users"] + models["anonymous_users"])
+    assert all(row["user_id"] for row in models["identified_users"])
+    assert {row["user_key"] for row in models["anonymous_users"]} == {
+        f"device:{row['last_device_id']}" for row in models["anonymous_users"]
+    }
+
+
+def test_events_have_friendly_names(events):
+    rows, models = events
+    wanted = [
+        {
+            **{friendly(name): None if value == "" else value for name, value in row.items()},
+            "full_session_id": None if row["SessionId"] is None else f"{row['UserId']}:{row['SessionId']}",
+            "source_type": "server" if row["SessionId"] is None else expected._source_type(row),
+            "replay_url": None if row["SessionId"] is None else f"{REPLAYS}{row['UserId']}:{row['SessionId']}",
+        }
+        for row in rows
+    ]
+    assert in_order(models["events"]) == in_order(wanted)
+
+
+def test_references(events):
+    _, models = events
+    assert {row["event_type"]: row["name"] for row in models["event_types"]} == EVENT_TYPES
+    assert {row["source_type"]: row["description"] for row in models["source_types"]} == SOURCE_TYPES
+
+
+def test_all_columns_are_there_in_order_and_described(events):
+    _, models = events
+    for model in MODELS:
+        assert [*models[model.name][0]] == [column.name for column in model.columns]
+        assert all(column.description.endswith(".") for column in model.columns)
