@@ -16,7 +16,7 @@ LAYERS = (
     {"errors", "extras", "google_errors", "windows", "window_set", "workers"},
     {"schema", "config", "catch_up"},
     {"client", "storage", "warehouses", "sandbox", "connect"},
-    {"export_record", "hauser"},
+    {"export_record", "hauser", "models"},
     {"export", "transform"},
     {"outcomes"},
     {"preparing", "loading", "line", "sync", "retention"},

@@ -32,7 +32,7 @@ class Visits:
     """
 
     def __init__(self, seed: int) -> None:
-        self._dice = random.Random(seed)
+        self._dice = random.Random(seed)  # noqa: S311 - tests are repeatable
         self._number = 0
         self.hours: dict[int, list[dict[str, Any]]] = {number: [] for number in range(HOURS)}
         for _ in range(12):

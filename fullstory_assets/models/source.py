@@ -11,6 +11,7 @@ from fullstory_assets.models.dialects import ModelDialect
 from fullstory_assets.schema import EVENTS, Column
 from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Dialect, Matching
 
+(_MOMENT,) = (column for column in EVENTS if column.name == MOMENT_COLUMN)
 _OF_SESSIONS = "session_id is not null and device_id is not null"
 
 
@@ -44,26 +45,29 @@ class EventSource:
         """Return the SELECT of all events, or of those from one time until before another."""
         columns = ",\n    ".join(f"{self._value(column)} as {friendly(column.name)}" for column in EVENTS)
         return (
-            f"select base.*, {self._full_session_id} as full_session_id, {self._source_type} as source_type,\n"  # noqa: S608 - our own names
+            f"select base.*, {self._full_session_id} as full_session_id, {self._source_type} as source_type,\n"
             f"    {self._replay_url} as replay_url\nfrom (\n    select {columns}\n    from {self.table}\n"
             f"    where {self._condition(between)}\n) as base"
         )
 
-    def of_sessions(self, model: str, *, between: tuple[datetime, datetime] | None = None, only: str = "") -> str:
-        """Return a model's SELECT with the events that it reads: those that belong to a session.
+    def events_of_sessions(self, *, between: tuple[datetime, datetime] | None = None, only: str = "") -> str:
+        """Return the SELECT of the events that belong to a session.
 
         Args:
-            model: The SELECT over a relation `events`.
             between: From which time until before which other.
             only: One more condition on the events.
         """
         condition = f"{_OF_SESSIONS} and {only}" if only else _OF_SESSIONS
-        # `events` is the model's own first step, so that its SELECT can be read, and run, by itself.
-        events = f"events as (select * from (\n{self.events(between=between)}\n) as events where {condition})"  # noqa: S608
-        return f"with {events},\n{model.removeprefix('with ')}"
+        return f"select * from (\n{self.events(between=between)}\n) as events where {condition}"
+
+    def model(self, select: str, *, between: tuple[datetime, datetime] | None = None, only: str = "") -> str:
+        """Return a model's SELECT over a relation `events`, with that relation: the events of `events_of_sessions`."""
+        # `events` is the model's own first step, so that its file can be read, and run, by itself.
+        events = self.events_of_sessions(between=between, only=only)
+        return f"with events as (\n{events}\n),\n{select.removeprefix('with ')}"
 
     def _condition(self, between: tuple[datetime, datetime] | None) -> str:
-        org, moment = self._name(ORG_COLUMN), self._value(EVENTS.find(MOMENT_COLUMN))
+        org, moment = self._name(ORG_COLUMN), self._value(_MOMENT)
         whose = f"{org} = '{self.org}'"
         conditions = [f"({whose} or {org} is null)" if self.adopts else whose]
         start, end = between or (None, None)
@@ -75,8 +79,7 @@ class EventSource:
     def _name(self, column: str) -> str:
         return self.engine.quoted(self.matching.found[column].name)
 
-    def _value(self, column: Column | None) -> str:
-        assert column is not None
+    def _value(self, column: Column) -> str:
         if column.name == ORG_COLUMN:
             return f"'{self.org}'"
         type_ = self.engine.types[column.type]

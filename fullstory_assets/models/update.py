@@ -14,54 +14,32 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
 
+from fullstory_assets.errors import WarehouseError
+from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
 from fullstory_assets.models.declared import TABLES, VIEWS, Model
-from fullstory_assets.models.dialects import ModelDialect
+from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.render import SESSION, Renderer
 from fullstory_assets.models.source import EventSource, of_all
-from fullstory_assets.schema import Column, TableSchema
-from fullstory_assets.warehouses.sql import Dialect
+from fullstory_assets.schema import EVENTS, Column, TableSchema
 from fullstory_assets.windows import ExportWindow
 
-HOURS = TableSchema((
-    Column("org_id", "text", "Organization."),
-    Column("hour", "timestamp", "Begin of an hour in which the session has events."),
-    Column("device_id", "int64", "The session's device."),
-    Column("session_id", "int64", "The session."),
-))  # fmt: skip
-"""`session_hours`: in which hours each session has events."""
+_ORG = Column("org_id", "text", "Organization.")
+_SESSION_IDS = (_ORG, Column("device_id", "int64", "Its device."), Column("session_id", "int64", "The session."))
 
-CHANGED = TableSchema((
-    Column("org_id", "text", "Organization."),
-    Column("window_start", "timestamp", "Begin of a window that was, or is about to be, loaded."),
-    Column("window_end", "timestamp", "Its end."),
-))  # fmt: skip
-"""`changed_windows`: those that models do not know yet."""
+INTERNAL = {
+    "session_hours": TableSchema((*_SESSION_IDS, Column("hour", "timestamp", "An hour in which it has events."))),
+    "changed_windows": TableSchema((
+        _ORG,
+        Column("window_start", "timestamp", "Begin of a window that models do not know yet."),
+        Column("window_end", "timestamp", "Its end."),
+    )),
+    "touched_sessions": TableSchema(_SESSION_IDS),
+    "model_state": TableSchema((_ORG, Column("made_by", "text", "Hash of the SQL that its rows were made by."))),
+}  # fmt: skip
+"""Tables of the update's own, beside the models."""
 
-STATE = TableSchema((
-    Column("org_id", "text", "Organization."),
-    Column("made_by", "text", "Hash of the SQL that its rows were made by."),
-))  # fmt: skip
-"""`model_state`: whose rows are there, and whether a newer version would make them otherwise."""
-
-_TOUCHED = TableSchema(tuple(column for column in HOURS if column.name != "hour"))
 _HOUR = timedelta(hours=1)
-
-
-class ModelEngine(Protocol):
-    """A warehouse as models need it. Both methods raise `WarehouseError`."""
-
-    engine: Dialect
-    dialect: ModelDialect
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one query."""
-        ...
-
-    def execute(self, statements: Sequence[str]) -> None:
-        """Run the statements in one transaction; no other one changes models meanwhile."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -72,179 +50,208 @@ class Updated:
     anew: bool
 
 
-@dataclass(frozen=True)
 class Models:
     """The models of a warehouse.
 
     Args:
         warehouse: Where they are.
-        schema: Its schema that holds them.
+        plan: Which, and of what.
     """
 
-    warehouse: ModelEngine
-    schema: str
+    def __init__(self, warehouse: SqlWarehouse, plan: ModelPlan) -> None:
+        self._warehouse = warehouse
+        self._plan = plan
+        self._renderer = Renderer(self._dialect, self.name, plan.event_types)
 
     def name(self, table: str) -> str:
-        """Return how a statement calls one of the tables here."""
+        """Return how a statement calls a model."""
         # Without quotes around the table: engines fold it as they fold the columns.
-        return f"{self.warehouse.engine.quoted(self.schema)}.{table}"
-
-    def ensure(self, sources: Sequence[EventSource]) -> None:
-        """Make the tables that are missing, and all views anew."""
-        internal = {"session_hours": HOURS, "changed_windows": CHANGED, "model_state": STATE, "touched": _TOUCHED}
-        tables = {**internal, **{model.name: model.schema for model in TABLES}}
-        engine = self.warehouse.engine
-        create = [f"create schema if not exists {engine.quoted(self.schema)}"]
-        create += [self._create(name, schema) for name, schema in tables.items()]
-        create += [f"create or replace view {self.name(view.name)} as {self._view(view, sources)}" for view in VIEWS]
-        self.warehouse.execute(create)
+        return f"{self._warehouse.dialect.quoted(self._plan.schema)}.{table}"
 
     def note(self, org: str, windows: Sequence[ExportWindow]) -> None:
-        """Note that these windows are about to be loaded."""
-        self.warehouse.execute(
-            [f"insert into {self.name('changed_windows')} values {self._rows(org, windows)}"] if windows else []
-        )
+        """Note that these windows are about to be loaded.
 
-    def update(self, source: EventSource) -> Updated:
-        """Bring one organization's rows up to date with its events; made anew if the SQL has changed since."""
-        made_by = self._version(source)
-        state = self.warehouse.query(f"select made_by from {self.name('model_state')} where org_id = '{source.org}'")
-        if state != [(made_by,)]:
-            self.rebuild(source)
+        Raises:
+            WarehouseError: The warehouse refused.
+        """
+        self._ensure_tables()
+        rows = ", ".join(f"('{org}', {self._time(it.start)}, {self._time(it.end)})" for it in windows)
+        self._warehouse.execute([f"insert into {self.name('changed_windows')} values {rows}"])
+
+    def update(self, org: str) -> Updated:
+        """Bring one organization's rows up to date with its events; made anew if their SQL has changed since.
+
+        Raises:
+            WarehouseError: The warehouse refused, or the events table is not there.
+        """
+        self._ensure_tables()
+        sources = self._sources()
+        source = self._source(org, sources)
+        if self._made_by(org) != self._version(source):
+            self._rebuild(source, sources)
             return Updated(0, anew=True)
-        changed = [(_utc(start), _utc(end)) for start, end in self.warehouse.query(self._changed(source.org))]
-        if not changed:
-            return Updated(0, anew=False)
-        hours = _hours(changed)
-        between = self._reach(source, hours)
-        self.warehouse.execute(
-            [
-                *self._touch(source, hours),
-                *(statement for model in TABLES for statement in self._replace(source, model, between)),
-                self._strike_off(source.org, changed),
-            ]
-        )
+        changed = self._changed(org)
+        if changed:
+            hours = _hours(changed)
+            between = self._reach(source, hours)
+            replaced = [statement for model in TABLES for statement in self._replace(source, model, between)]
+            self._warehouse.execute([*self._touch(source, hours), *replaced, self._strike_off(org, changed)])
         return Updated(len(changed), anew=False)
 
-    def rebuild(self, source: EventSource) -> None:
-        """Make all of one organization's rows anew."""
-        org = f"org_id = '{source.org}'"
-        everything = (
-            f"select * from (\n{source.events()}\n) as events where session_id is not null and device_id is not null"
-        )
-        self.warehouse.execute(
+    def rebuild(self, org: str) -> None:
+        """Make all of one organization's rows anew.
+
+        Raises:
+            WarehouseError: As for `update`.
+        """
+        self._ensure_tables()
+        sources = self._sources()
+        self._rebuild(self._source(org, sources), sources)
+
+    def _rebuild(self, source: EventSource, sources: Sequence[EventSource]) -> None:
+        whose = f"where org_id = '{source.org}'"
+        emptied = ("session_hours", "changed_windows", "model_state", *(model.name for model in TABLES))
+        self._warehouse.execute(
             [
-                *(
-                    f"delete from {self.name(name)} where {org}"
-                    for name in ("session_hours", "changed_windows", "model_state")
-                ),
-                self._insert_hours(everything),
-                *(
-                    statement
-                    for model in TABLES
-                    for statement in (
-                        f"delete from {self.name(model.name)} where {org}",
-                        self._insert(model, source.of_sessions(self._renderer.select(model.name))),
-                    )
-                ),
+                *(f"delete from {self.name(table)} {whose}" for table in emptied),
+                self._insert_hours(source.events_of_sessions()),
+                *(self._insert(model, source.model(self._renderer.select(model.name))) for model in TABLES),
                 f"insert into {self.name('model_state')} values ('{source.org}', '{self._version(source)}')",
             ]
         )
+        self._warehouse.execute(
+            [f"create or replace view {self.name(view.name)} as {self._view(view, sources)}" for view in VIEWS]
+        )
 
-    @property
-    def _renderer(self) -> Renderer:
-        return Renderer(self.warehouse.dialect, self.name)
+    def _ensure_tables(self) -> None:
+        dialect = self._warehouse.dialect
+        tables = {**INTERNAL, **{model.name: model.schema for model in TABLES}}
+        create = [f"create schema if not exists {dialect.quoted(self._plan.schema)}"]
+        for name, schema in tables.items():
+            columns = ", ".join(f"{column.name} {dialect.types[column.type]}" for column in schema)
+            create.append(f"create table if not exists {self.name(name)} ({columns})")
+        self._warehouse.execute(create)
 
-    def _create(self, name: str, schema: TableSchema) -> str:
-        engine = self.warehouse.engine
-        columns = ", ".join(f"{column.name} {engine.types[column.type]}" for column in schema)
-        return f"create table if not exists {self.name(name)} ({columns})"
+    def _sources(self) -> list[EventSource]:
+        """Return the events of all organizations that have any."""
+        found = ((of, self._warehouse.find(of.table, EVENTS)) for of in self._plan.organizations)
+        return [
+            EventSource(
+                of.org, table, matching, self._warehouse.dialect, self._dialect,
+                adopts=of.adopts, replays=self._replays(of), since=self._plan.since,
+            )
+            for of, (table, matching) in ((of, there) for of, there in found if there)
+        ]  # fmt: skip
+
+    def _replays(self, of: OrganizationEvents) -> str:
+        return f"https://{self._plan.replay_host}/ui/{of.fullstory_org}/session/" if of.fullstory_org else ""
+
+    @staticmethod
+    def _source(org: str, sources: Sequence[EventSource]) -> EventSource:
+        for source in sources:
+            if source.org == org:
+                return source
+        raise WarehouseError(f"{org} has no events table yet.", remedy="Load a window of it first.")
 
     def _view(self, view: Model, sources: Sequence[EventSource]) -> str:
         select = of_all(sources) if view.name == "events" else self._renderer.select(view.name)
         columns = ", ".join(column.name for column in view.columns)
         return f"select {columns} from (\n{select}\n) as {view.name}"
 
+    def _made_by(self, org: str) -> str:
+        state = self._warehouse.query(f"select made_by from {self.name('model_state')} where org_id = '{org}'")
+        return state[0][0] if len(state) == 1 else ""
+
     def _version(self, source: EventSource) -> str:
-        texts = [source.of_sessions(self._renderer.select(model.name)) for model in TABLES]
+        """Return what changes when the SQL does: after an update of this package, or of the configuration."""
+        texts = [source.model(self._renderer.select(model.name)) for model in TABLES]
+        texts += [self._renderer.select(view.name) for view in VIEWS if view.name != "events"]
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
-    def _changed(self, org: str) -> str:
-        return (
-            f"select distinct window_start, window_end from {self.name('changed_windows')} where org_id = '{org}' "
-            "order by window_start"
+    def _changed(self, org: str) -> list[tuple[datetime, datetime]]:
+        rows = self._warehouse.query(
+            f"select distinct window_start, window_end from {self.name('changed_windows')} where org_id = '{org}'"
         )
-
-    def _rows(self, org: str, windows: Sequence[ExportWindow]) -> str:
-        literal = self.warehouse.dialect.literal
-        return ", ".join(f"('{org}', {literal(it.start)}, {literal(it.end)})" for it in windows)
+        return sorted((_utc(start), _utc(end)) for start, end in rows)
 
     def _touched(self, source: EventSource, hours: Sequence[datetime]) -> str:
         """Return the query of sessions that have, or had, events in these hours."""
-        events = source.events(between=(hours[0], hours[-1] + _HOUR))
         return (
             f"select distinct {SESSION} from {self.name('session_hours')} "
             f"where org_id = '{source.org}' and {self._in('hour', hours)}\n"
-            f"union\nselect distinct {SESSION} from (\n{events}\n) as events "
-            f"where {self._in(self._hour('event_start'), hours)} and session_id is not null and device_id is not null"
+            f"union\nselect distinct {SESSION} from (\n{self._events_of(source, hours)}\n) as events"
+        )
+
+    def _events_of(self, source: EventSource, hours: Sequence[datetime]) -> str:
+        return source.events_of_sessions(
+            between=(hours[0], hours[-1] + _HOUR), only=self._in(self._hour("event_start"), hours)
         )
 
     def _reach(self, source: EventSource, hours: Sequence[datetime]) -> tuple[datetime, datetime]:
         """Return from when until when all events of the touched sessions are."""
-        ((first, last),) = self.warehouse.query(
-            f"select min(hours.hour), max(hours.hour) from {self.name('session_hours')} as hours "
-            f"join (\n{self._touched(source, hours)}\n) as touched on hours.org_id = touched.org_id "
-            "and hours.device_id = touched.device_id and hours.session_id = touched.session_id"
+        ((first, last),) = self._warehouse.query(
+            f"select min(known.hour), max(known.hour) from {self.name('session_hours')} as known "
+            f"join (\n{self._touched(source, hours)}\n) as touched on {_same('known', 'touched')}"
         )
         known = [_utc(hour) for hour in (first, last) if hour is not None]
         return min([*known, hours[0]]), max([*known, hours[-1]]) + _HOUR
 
     def _touch(self, source: EventSource, hours: Sequence[datetime]) -> list[str]:
         """Return the statements that note whom the hours touch, and which sessions are in them now."""
-        org, table = f"org_id = '{source.org}'", self.name("session_hours")
-        events = source.events(between=(hours[0], hours[-1] + _HOUR))
+        touched, known = self.name("touched_sessions"), self.name("session_hours")
         return [
-            f"delete from {self.name('touched')} where true",
-            f"insert into {self.name('touched')}\n{self._touched(source, hours)}",
-            f"delete from {table} where {org} and {self._in('hour', hours)}",
-            self._insert_hours(
-                f"select * from (\n{events}\n) as events where {self._in(self._hour('event_start'), hours)} "
-                "and session_id is not null and device_id is not null"
-            ),
+            f"delete from {touched} where true",
+            f"insert into {touched} ({SESSION})\n{self._touched(source, hours)}",
+            f"delete from {known} where org_id = '{source.org}' and {self._in('hour', hours)}",
+            self._insert_hours(self._events_of(source, hours)),
         ]
 
     def _insert_hours(self, events: str) -> str:
         return (
-            f"insert into {self.name('session_hours')}\n"
-            f"select distinct org_id, {self._hour('event_start')}, device_id, session_id from (\n{events}\n) as events"
+            f"insert into {self.name('session_hours')} ({SESSION}, hour)\n"
+            f"select distinct {SESSION}, {self._hour('event_start')} from (\n{events}\n) as events"
         )
 
     def _replace(self, source: EventSource, model: Model, between: tuple[datetime, datetime]) -> list[str]:
-        touched, target = self.name("touched"), self.name(model.name)
-        same = (
-            "touched.org_id = {0}.org_id and touched.device_id = {0}.device_id and touched.session_id = {0}.session_id"
+        touched = f"exists (select 1 from {self.name('touched_sessions')} as touched where {_same('touched', '{}')})"
+        select = source.model(
+            self._renderer.select(model.name), between=between, only=touched.format(*["events"] * len(_KEYS))
         )
-        delete = f"exists (select 1 from {touched} as touched where {same.format(model.name)})"
-        only = f"exists (select 1 from {touched} as touched where {same.format('events')})"
-        select = source.of_sessions(self._renderer.select(model.name), between=between, only=only)
-        return [f"delete from {target} as {model.name} where {delete}", self._insert(model, select)]
+        return [
+            f"delete from {self.name(model.name)} as {model.name} where {touched.format(*[model.name] * len(_KEYS))}",
+            self._insert(model, select),
+        ]
 
     def _insert(self, model: Model, select: str) -> str:
         columns = ", ".join(column.name for column in model.columns)
         return f"insert into {self.name(model.name)} ({columns})\n{select}"
 
     def _strike_off(self, org: str, changed: Sequence[tuple[datetime, datetime]]) -> str:
-        literal = self.warehouse.dialect.literal
         windows = " or ".join(
-            f"(window_start = {literal(start)} and window_end = {literal(end)})" for start, end in changed
+            f"(window_start = {self._time(start)} and window_end = {self._time(end)})" for start, end in changed
         )
         return f"delete from {self.name('changed_windows')} where org_id = '{org}' and ({windows})"
 
+    @property
+    def _dialect(self) -> ModelDialect:
+        return DIALECTS[self._warehouse.kind]
+
+    def _time(self, moment: datetime) -> str:
+        return self._dialect.literal(moment)
+
     def _hour(self, time: str) -> str:
-        return self.warehouse.dialect.hour.format(time=time)
+        return self._dialect.hour.format(time=time)
 
     def _in(self, value: str, hours: Sequence[datetime]) -> str:
-        return f"{value} in ({', '.join(map(self.warehouse.dialect.literal, hours))})"
+        return f"{value} in ({', '.join(map(self._time, hours))})"
+
+
+_KEYS = SESSION.split(", ")
+
+
+def _same(one: str, other: str) -> str:
+    """Return the condition that two rows are of the same session."""
+    return " and ".join(f"{one}.{key} = {other}.{key}" for key in _KEYS)
 
 
 def _hours(windows: Sequence[tuple[datetime, datetime]]) -> list[datetime]:

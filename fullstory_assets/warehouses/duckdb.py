@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
@@ -67,6 +67,7 @@ _ALSO_HOLDS: dict[ColumnType, set[str]] = {
     "json": {"VARCHAR"},
 }
 
+_THERE = "SELECT 1 FROM duckdb_tables() WHERE lower(schema_name) = lower(?) AND lower(table_name) = lower(?)"
 _STAGED = "read_parquet(?, hive_partitioning = false)"
 
 
@@ -131,6 +132,50 @@ class DuckDBWarehouse:
         """
         require_disjoint(windows)
         return self._run(lambda connection: self._replace(connection, table, schema, windows)) if windows else []
+
+    @property
+    def kind(self) -> str:
+        """`duckdb`."""
+        return "duckdb"
+
+    @property
+    def dialect(self) -> Dialect:
+        """How DuckDB spells names and types."""
+        return DIALECT
+
+    def find(self, table: str, schema: TableSchema) -> tuple[str, Matching] | None:
+        """Return how a statement calls a table, and what its columns are; `None` when it is not there.
+
+        Raises:
+            SchemaConflict: A column exists with a type that cannot hold the data.
+            WarehouseError: As for `check`.
+        """
+        if not self._run(lambda connection: connection.execute(_THERE, [self.schema, table]).fetchall()):
+            return None
+        return DIALECT.quoted(self.schema, table), self._run(lambda connection: self._match(connection, table, schema))
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one query.
+
+        Raises:
+            WarehouseError: As for `check`, or DuckDB refused.
+        """
+        return self._run(lambda connection: connection.execute(statement).fetchall())
+
+    def execute(self, statements: Sequence[str]) -> None:
+        """Run the statements in one transaction.
+
+        Raises:
+            WarehouseError: As for `check`, or DuckDB refused; nothing was changed.
+        """
+
+        def run(connection: DuckDBPyConnection) -> None:
+            connection.begin()
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+        self._run(run)
 
     def _ensure_table(self, connection: DuckDBPyConnection, table: str, schema: TableSchema) -> list[str]:
         target = DIALECT.quoted(self.schema, table)
