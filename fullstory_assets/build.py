@@ -7,6 +7,7 @@ while definitions are built, and no secret is read.
 import dagster as dg
 
 from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of, writes_csv
+from fullstory_assets.assets.models import build_models_assets, model_plan
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.config.warehouses import NoWarehouseSettings
 from fullstory_assets.jobs import build_sync_job
@@ -26,7 +27,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
         backfill_policy: How a range of windows is split into runs.
     """
     organizations, kept, shared = settings.organizations, Kept(), _shared_resources(settings)
-    steps = steps_of(settings.warehouse)
+    steps, plan = steps_of(settings.warehouse), model_plan(settings)
     assets = [
         build_events_assets(
             each,
@@ -35,17 +36,22 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
             keep=settings.storage.keep,
             warehouse_kind=settings.warehouse.kind,
             csv=writes_csv(settings.warehouse),
+            plan=plan,
             backfill_policy=backfill_policy,
         )
         for each in organizations
     ]
+    models = [build_models_assets(plan, organizations, settings.warehouse.kind)] if plan else []
     return dg.Definitions(
         # Each with its own access: what is given for all is part of every job, so that each organization's job would
         # describe the access of all the others.
         assets=[
-            asset
-            for each, events in zip(organizations, assets, strict=True)
-            for asset in dg.with_resources([events], {**shared, fullstory_key(each): _access(each)})
+            *(
+                asset
+                for each, events in zip(organizations, assets, strict=True)
+                for asset in dg.with_resources([events], {**shared, fullstory_key(each): _access(each)})
+            ),
+            *dg.with_resources(models, shared),
         ],
         jobs=[build_sync_job(each, steps) for each in organizations],
         sensors=[

@@ -17,7 +17,16 @@ from typing import Any
 
 from fullstory_assets.errors import ExportCancelled, WarehouseLocked
 from fullstory_assets.loading import Loader
-from fullstory_assets.outcomes import HEARTBEAT_SECONDS, LoadDone, Outcome, StillWaiting, WindowDone, WindowFailed
+from fullstory_assets.outcomes import (
+    HEARTBEAT_SECONDS,
+    LoadDone,
+    ModelsBehind,
+    ModelsUpdated,
+    Outcome,
+    StillWaiting,
+    WindowDone,
+    WindowFailed,
+)
 from fullstory_assets.preparing import Preparer
 from fullstory_assets.windows import ExportWindow
 from fullstory_assets.workers import Workers
@@ -30,6 +39,7 @@ PATIENCE_SECONDS = 300.0
 Nobody waits for minutes in a backfill, and every load keeps DuckDB's file from its readers."""
 
 _Prepared = WindowDone | WindowFailed
+_LoadOver = tuple[list[_Prepared], "ModelsUpdated | ModelsBehind | None"]
 
 
 @dataclass(eq=False)
@@ -90,7 +100,7 @@ class Line:
         self._room = 2 * (size + max_exports)
         self._line: deque[_Place] = deque()
         self._batch: list[_Place] = []
-        self._load: Future[list[_Prepared]] = Future()
+        self._load: Future[_LoadOver] = Future()
         self._hopeless = False
         self._spoke = time.monotonic()
 
@@ -175,17 +185,18 @@ class Line:
             awaited.append(self._load)
         wait(awaited, timeout=max(0, timeout), return_when=FIRST_COMPLETED)
 
-    def _load_batch(self, batch: Sequence[_Prepared]) -> list[_Prepared]:
+    def _load_batch(self, batch: Sequence[_Prepared]) -> _LoadOver:
         """Load those that are prepared; return what became of all, or of those that the load had room for."""
         prepared = [outcome for outcome in batch if isinstance(outcome, WindowDone)]
         if not self._loader or not prepared:
-            return [*batch]
+            return [*batch], None
         loaded = {outcome.window: outcome for outcome in self._loader.load(prepared)}
-        return [
+        outcomes = [
             loaded.get(outcome.window, outcome)
             for outcome in batch
             if outcome.window in loaded or isinstance(outcome, WindowFailed)
         ]
+        return outcomes, self._loader.update_models()
 
     def _take_loaded(self) -> Iterator[Outcome]:
         """Yield the outcomes of a load that is over; what it has not taken goes back into the line."""
@@ -193,13 +204,15 @@ class Line:
             return
         batch, self._batch = self._batch, []
         error = self._load.exception()
-        outcomes = self._refused(batch, error) if error else self._load.result()
+        outcomes, models = (self._refused(batch, error), None) if error else self._load.result()
         handed_out = {outcome.window for outcome in outcomes}
         self._line.extendleft(place for place in reversed(batch) if place.window not in handed_out)
         yield from outcomes
         loads = [outcome.loaded for outcome in outcomes if isinstance(outcome, WindowDone) and outcome.loaded]
         if loads:
             yield LoadDone(len(loads), sum(each.rows for each in loads), sum(each.seconds for each in loads))
+        if models:
+            yield models
 
     def _refused(self, batch: list[_Place], error: BaseException) -> list[_Prepared]:
         """Return the failures after a load that failed; none yet when its windows are now tried each alone."""

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from fullstory_assets.errors import StorageError
-from fullstory_assets.outcomes import Loaded, WindowDone, WindowFailed
+from fullstory_assets.errors import StorageError, WarehouseError
+from fullstory_assets.models.update import Models
+from fullstory_assets.outcomes import Loaded, ModelsBehind, ModelsUpdated, WindowDone, WindowFailed
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.transform import read_staged
@@ -34,6 +35,7 @@ class Loader:
         warehouse: Where rows are loaded.
         table: Name of the events table.
         adopts: Whether its rows without `OrgId` are replaced as well.
+        models: What is made from the events, if anything.
         max_rows: Most rows of one transaction, unless a single window has more.
     """
 
@@ -42,6 +44,7 @@ class Loader:
     warehouse: Warehouse
     table: str
     adopts: bool = False
+    models: Models | None = None
     max_rows: int = LOAD_ROWS
 
     def load(self, prepared: Sequence[WindowDone]) -> list[WindowDone | WindowFailed]:
@@ -71,7 +74,20 @@ class Loader:
             replace(each, loaded=loaded[each.window]) if isinstance(each, WindowDone) else each for each in outcomes
         ]
 
+    def update_models(self) -> ModelsUpdated | ModelsBehind | None:
+        """Bring the models up to date with what was loaded, if there are any."""
+        if not self.models:
+            return None
+        began = time.monotonic()
+        try:
+            updated = self.models.update(self.org)
+        except WarehouseError as error:
+            return ModelsBehind(error)
+        return ModelsUpdated(updated.windows, time.monotonic() - began)
+
     def _replace(self, staged: Sequence[StagedWindow], began: float) -> dict[ExportWindow, Loaded]:
+        if self.models:
+            self.models.note(self.org, [each.window for each in staged])
         added = tuple(self.warehouse.ensure_table(self.table, EVENTS))
         counts = self.warehouse.replace_windows(self.table, EVENTS, staged)
         seconds = (time.monotonic() - began) / len(staged)

@@ -89,4 +89,19 @@ class StillWaiting:
     prepared: int
 
 
-Outcome = WindowDone | WindowFailed | LoadDone | StillWaiting
+@dataclass(frozen=True)
+class ModelsUpdated:
+    """Models are up to date with all that was loaded: windows that were new to them, and seconds."""
+
+    windows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ModelsBehind:
+    """Windows were loaded, but models could not be brought up to date with them; the next load makes up for it."""
+
+    error: Exception
+
+
+Outcome = WindowDone | WindowFailed | LoadDone | ModelsUpdated | ModelsBehind | StillWaiting

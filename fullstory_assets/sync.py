@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 from fullstory_assets.export import Exporter
 from fullstory_assets.line import PATIENCE_SECONDS, Line
 from fullstory_assets.loading import LOAD_ROWS, Loader
+from fullstory_assets.models.update import Models
 from fullstory_assets.outcomes import HEARTBEAT_SECONDS, Outcome, Step
 from fullstory_assets.preparing import Preparer
 from fullstory_assets.storage.base import Storage
@@ -39,6 +40,7 @@ class Sync:
         table: Name of the events table.
         exporter: Makes exports; needed only for the step `raw_events`.
         stop: Set here when the work ends early, so that waiting exports are cancelled; share it with the exporter.
+        models: What is made from the events, if anything.
         adopts: Whether rows of the table without `OrgId` are replaced as well.
         csv: Whether staged rows are kept as CSV too, in hauser's layout.
         settle: Age from which a window is taken to be complete; an export made before is not resumed then.
@@ -59,6 +61,7 @@ class Sync:
         table: str,
         exporter: Exporter | None,
         stop: threading.Event,
+        models: Models | None = None,
         adopts: bool = False,
         csv: bool = False,
         settle: timedelta | None = None,
@@ -79,7 +82,7 @@ class Sync:
         if "events" in steps:
             if warehouse is None:
                 raise ValueError("a warehouse is needed for events")
-            self._loader = Loader(org, storage, warehouse, table, adopts=adopts, max_rows=load_rows)
+            self._loader = Loader(org, storage, warehouse, table, adopts=adopts, models=models, max_rows=load_rows)
         self._stop = stop
         self._max_exports = max_exports
         self._patience = patience

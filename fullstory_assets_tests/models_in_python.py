@@ -25,13 +25,13 @@ _DEVICE = {
 
 def sessions(events: Iterable[dict[str, Any]]) -> Rows:
     """Return the rows of `sessions`."""
-    return [_session(*key, rows) for key, rows in _by(_of_sessions(events), "OrgId", "UserId", "SessionId")]
+    return [_session(key, rows) for key, rows in _by(_of_sessions(events), "OrgId", "UserId", "SessionId")]
 
 
 def pages(events: Iterable[dict[str, Any]]) -> Rows:
     """Return the rows of `pages`."""
     of_pages = [row for row in _of_sessions(events) if row["PageId"] is not None]
-    return [_page(*key, rows) for key, rows in _by(of_pages, "OrgId", "UserId", "SessionId", "PageId")]
+    return [_page(key, rows) for key, rows in _by(of_pages, "OrgId", "UserId", "SessionId", "PageId")]
 
 
 def identifies(events: Iterable[dict[str, Any]]) -> Rows:
@@ -79,7 +79,8 @@ def devices(of: Rows) -> Rows:
     ]  # fmt: skip
 
 
-def _session(org: str, device: int, session: int, rows: Rows) -> dict[str, Any]:
+def _session(key: tuple[Any, ...], rows: Rows) -> dict[str, Any]:
+    org, device, session = key
     start, end = rows[0]["EventStart"], rows[-1]["EventStart"]
     device_row = next((row for row in reversed(rows) if row["PageUserAgent"]), rows[-1])
     urls = [row["PageUrl"] for row in rows if row["PageUrl"]]
@@ -103,7 +104,8 @@ def _session(org: str, device: int, session: int, rows: Rows) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _page(org: str, device: int, session: int, page: int, rows: Rows) -> dict[str, Any]:
+def _page(key: tuple[Any, ...], rows: Rows) -> dict[str, Any]:
+    org, device, session, page = key
     url = _last(rows[::-1], "PageUrl")
     found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]+)(/[^?#]*)?", url or "")
     starts = [row["PageStart"] for row in rows if row["PageStart"]]

@@ -15,6 +15,7 @@ from fullstory_assets.assets.partitions import partitions_of
 from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
 from fullstory_assets.config.warehouses import NoWarehouseSettings, WarehouseSettings
+from fullstory_assets.models.base import ModelPlan
 from fullstory_assets.outcomes import STEPS, Step
 from fullstory_assets.resources import STORAGE, WAREHOUSE, fullstory_key
 from fullstory_assets.schema import EVENTS
@@ -75,6 +76,7 @@ def build_events_assets(
     keep: Keep,
     warehouse_kind: str,
     csv: bool,
+    plan: ModelPlan | None,
     backfill_policy: dg.BackfillPolicy,
 ) -> dg.AssetsDefinition:
     """Return one organization's assets with their checks.
@@ -86,6 +88,7 @@ def build_events_assets(
         keep: How long landed and staged files are kept.
         warehouse_kind: The engine, shown as the kind of `events`.
         csv: Whether staged rows are kept as CSV too.
+        plan: Which models are made from the events, if any.
         backfill_policy: How a range of windows is split into runs.
     """
     keys = asset_keys(organization, steps)
@@ -106,7 +109,7 @@ def build_events_assets(
         # Here, so that loading the definitions brings neither an HTTP client nor Arrow: Dagster loads them often.
         from fullstory_assets.assets.sync_step import SyncStep
 
-        yield from SyncStep(context, organization, keys=keys, table=table, keep=keep, csv=csv).run()
+        yield from SyncStep(context, organization, keys=keys, table=table, keep=keep, csv=csv, plan=plan).run()
 
     return sync
 

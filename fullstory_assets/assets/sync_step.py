@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
 from fullstory_assets.assets.metadata import window_metadata
+from fullstory_assets.assets.model_keys import model_key
 from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.client.retry import wait_on
@@ -20,7 +21,19 @@ from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
 from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe, kind_of
 from fullstory_assets.export import Exporter
-from fullstory_assets.outcomes import LoadDone, Outcome, Step, StillWaiting, WindowDone, WindowFailed
+from fullstory_assets.models.base import ModelPlan, SqlWarehouse
+from fullstory_assets.models.declared import TABLES
+from fullstory_assets.models.update import Models
+from fullstory_assets.outcomes import (
+    LoadDone,
+    ModelsBehind,
+    ModelsUpdated,
+    Outcome,
+    Step,
+    StillWaiting,
+    WindowDone,
+    WindowFailed,
+)
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
 from fullstory_assets.retention import Retention
 from fullstory_assets.storage.base import Storage
@@ -41,6 +54,7 @@ class SyncStep:
         table: Name of the events table.
         keep: How long landed and staged files are kept.
         csv: Whether staged rows are kept as CSV too.
+        plan: Which models are made from the events, if any.
     """
 
     def __init__(
@@ -52,12 +66,15 @@ class SyncStep:
         table: str,
         keep: Keep,
         csv: bool,
+        plan: ModelPlan | None,
     ) -> None:
         self._context = context
         self._organization = organization
         self._keys = keys
         self._table = table
         self._csv = csv
+        self._plan = plan
+        self._behind: Exception | None = None
         self._connector: Connector = getattr(context.resources, fullstory_key(organization))
         self._storage: Storage = getattr(context.resources, STORAGE)
         self._warehouse: Warehouse | None = getattr(context.resources, WAREHOUSE) if "events" in keys else None
@@ -88,9 +105,14 @@ class SyncStep:
             if isinstance(outcome, WindowFailed):
                 self._failed.append(outcome)
                 yield from self._check_results(outcome)
+            if isinstance(outcome, (ModelsUpdated, ModelsBehind)):
+                self._behind = outcome.error if isinstance(outcome, ModelsBehind) else None
             self._log(outcome)
+        yield from self._record_models()
         if self._failed:
             raise self._failure()
+        if self._behind:
+            raise dg.Failure(self._text_of_models(self._behind), allow_retries=False)
         if self._steps[-1] == [*self._keys][-1]:
             # A run that only lands or stages has made its files for another one to load.
             self._retention.sweep(datetime.now(timezone.utc))
@@ -117,6 +139,7 @@ class SyncStep:
                 stop=stop,
                 adopts=self._organization.adopt_rows,
                 csv=self._csv,
+                models=self._models(),
                 settle=self._organization.settle,
                 max_exports=self._organization.max_exports,
             ).run(self._windows)
@@ -135,6 +158,22 @@ class SyncStep:
             else:
                 yield dg.AssetMaterialization(self._keys[step], metadata=metadata, partition=done.window.partition_key)
         yield from self._check_results(done)
+
+    def _models(self) -> Models | None:
+        return Models(cast("SqlWarehouse", self._warehouse), self._plan) if self._plan and self._warehouse else None
+
+    def _record_models(self) -> Iterator[dg.AssetMaterialization]:
+        """Yield that the models are up to date, once for the run: they are not made of windows."""
+        if self._plan and "events" in self._steps and self._done and not self._behind:
+            metadata = {"organization": self._organization.name, "windows": self._done, "run": "of a load"}
+            for model in TABLES:
+                yield dg.AssetMaterialization(model_key(model), metadata=metadata)
+
+    def _text_of_models(self, error: Exception) -> str:
+        return (
+            f"{self._organization.name}: windows are loaded, but models are behind them: {error} "
+            "The next load makes up for it, and so does materializing the asset models/sessions."
+        )
 
     def _check_results(self, outcome: WindowDone | WindowFailed) -> Iterator[Any]:
         return (self._check_result(each, outcome.window) for each in evaluate(outcome) if self._is_news(each))
@@ -180,6 +219,10 @@ class SyncStep:
             count = "1 window" if outcome.windows == 1 else f"{outcome.windows} windows"
             text = f"{name}: {count}, {outcome.rows:,} rows loaded in one transaction of {outcome.seconds:.1f} s."
             log.info("%s %s", text, self._progress())
+        elif isinstance(outcome, ModelsBehind):
+            log.error(self._text_of_models(outcome.error))
+        elif isinstance(outcome, ModelsUpdated):
+            log.info("%s: models are up to date, in %.1f s.", name, outcome.seconds)
         else:
             self._report_waiting(outcome)
 

@@ -35,12 +35,14 @@ organizations:
     api_url: sandbox # the built-in fake FullStory API
     start: {start:%Y-%m-%dT%H:%MZ}
     lag: 1h
+    fullstory_org: demo # replay links lead nowhere, as the events are made up
 storage:
   kind: local
   path: events
 warehouse:
   kind: duckdb
   path: fullstory.duckdb
+models: {{}}
 """
 
 _COUNTS = """select epoch_ms("EventStart") // 3600000 * 3600, count(*) from fullstory_events

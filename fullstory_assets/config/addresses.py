@@ -56,6 +56,12 @@ def api_url_for_key(key: str) -> str:
     return "https://api.eu1.fullstory.com" if key.startswith("eu1.") else "https://api.fullstory.com"
 
 
+FullStoryOrg = Annotated[
+    str,
+    matching(r"[A-Za-z0-9-]{1,40}", "the id alone, such as `o-1ABC2D-na1`, from the addresses of FullStory"),
+]
+"""An organization's id in the addresses of FullStory's pages."""
+
 HostName = Annotated[str, AfterValidator(_host)]
 """Where a database server is: a name, an address, or the folder of its socket."""
 

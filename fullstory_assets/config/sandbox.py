@@ -17,9 +17,12 @@ def sandbox_settings(cwd: Path) -> Settings:
     """Return the settings in force without a configuration: an organization of made-up events in `data/sandbox`."""
     return Settings.model_validate(
         {
-            "organizations": [{"name": "sandbox", "api_url": SANDBOX, "start": SANDBOX_START, "lag": "1h"}],
+            "organizations": [
+                {"name": "sandbox", "api_url": SANDBOX, "start": SANDBOX_START, "lag": "1h", "fullstory_org": "sandbox"}
+            ],
             "storage": {"kind": "local", "path": "data/sandbox/events"},
             "warehouse": {"kind": "duckdb", "path": "data/sandbox/fullstory.duckdb"},
+            "models": {},
         },
         context=Origin(folder=cwd, source=NO_SOURCE),
     )

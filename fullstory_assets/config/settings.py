@@ -24,7 +24,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from fullstory_assets.config.addresses import FullStoryOrg
 from fullstory_assets.config.keys_file import read_key
+from fullstory_assets.config.models import ModelSettings
 from fullstory_assets.config.organizations import OWN, details_of, fill_in, name_clashes, table_for
 from fullstory_assets.config.secrets import read_secret
 from fullstory_assets.config.storages import LocalStorageSettings, StorageSettings
@@ -114,6 +116,11 @@ class Organization(Section):
         default=False,
         description="Rows of the table without `OrgId`, such as hauser's, are this organization's: replaced when their "
         "window is loaded.",
+    )
+    fullstory_org: FullStoryOrg | None = Field(
+        default=None,
+        description="The organization's id in the addresses of FullStory's pages, such as `o-1ABC2D-na1`, for links to "
+        "replays. Unset: no links.",
     )
     headers: Mapping[HeaderName, Header] = Field(
         default_factory=dict,
@@ -224,6 +231,9 @@ class Settings(Section):
     )
     warehouse: WarehouseSettings = Field(
         default={"kind": "duckdb"}, validate_default=True, description="Which database is loaded."
+    )
+    models: ModelSettings | None = Field(
+        default=None, description="Sessions, pages, users and devices, made from the events: `models: {}`. Unset: none."
     )
     _source: str = PrivateAttr("the configuration")
 

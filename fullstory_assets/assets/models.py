@@ -1,0 +1,92 @@
+"""The models as Dagster's assets: what is made from the events, shown with every column.
+
+They are brought up to date by each run that loads events (`sync_step`). Materialized by hand, they are brought up to
+date with whatever was loaded since, or made anew, all of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from fullstory_assets.assets.events import asset_keys
+from fullstory_assets.assets.model_keys import GROUP, model_key
+from fullstory_assets.config import Organization, Settings
+from fullstory_assets.models.base import ModelPlan, OrganizationEvents
+from fullstory_assets.models.declared import MODELS, TABLES, Model
+from fullstory_assets.resources import WAREHOUSE
+from fullstory_assets.schema import EVENTS
+
+
+class ModelsConfig(dg.Config):
+    """How models are materialized by hand."""
+
+    full_refresh: bool = False
+    """Whether all rows are made anew, from all events."""
+
+
+def model_plan(settings: Settings) -> ModelPlan | None:
+    """Return which models are made, and of what; `None` when there are none."""
+    chosen = settings.models
+    if not chosen or not settings.warehouse.table:
+        return None
+    organizations = tuple(
+        OrganizationEvents(each.name, settings.table_of(each), each.adopt_rows, each.fullstory_org or "")
+        for each in settings.organizations
+    )
+    return ModelPlan(chosen.db_schema, organizations, chosen.replay_host, chosen.since)
+
+
+def build_models_assets(
+    plan: ModelPlan, organizations: Sequence[Organization], warehouse_kind: str
+) -> dg.AssetsDefinition:
+    """Return the models' assets.
+
+    Args:
+        plan: Which models are made, and of what.
+        organizations: Whose events they are made of.
+        warehouse_kind: The engine, shown as their kind.
+    """
+
+    @dg.multi_asset(
+        name="models",
+        description="Brings the models up to date with the events of all organizations, or makes them anew.",
+        specs=[_spec(model, plan, organizations, warehouse_kind) for model in MODELS],
+        required_resource_keys={WAREHOUSE},
+        pool="fullstory_models",
+    )
+    def models(context: dg.AssetExecutionContext, config: ModelsConfig) -> Iterator[Any]:
+        from fullstory_assets.models.update import Models
+
+        warehouse = getattr(context.resources, WAREHOUSE)
+        made = Models(warehouse, plan)
+        for of in plan.organizations:
+            if warehouse.find(of.table, EVENTS) is None:
+                context.log.info("%s: nothing was loaded yet.", of.org)
+            elif config.full_refresh:
+                made.rebuild(of.org)
+            else:
+                made.update(of.org)
+        for model in MODELS:
+            ((rows,),) = warehouse.query(f"select count(*) from {made.name(model.name)}")  # noqa: S608 - our own name
+            yield dg.MaterializeResult(model_key(model), metadata={"dagster/row_count": rows})
+
+    return models
+
+
+def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], warehouse_kind: str) -> dg.AssetSpec:
+    of_events = [asset_keys(each)["events"] for each in organizations]
+    of_models = [model_key(table) for table in TABLES if table.name == "sessions"]
+    columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
+    return dg.AssetSpec(
+        model_key(model),
+        deps=of_events if model in TABLES or model.name == "events" else of_models if model.key[0] == "org_id" else [],
+        group_name=GROUP,
+        description=model.description,
+        kinds={warehouse_kind, model.kind},
+        owners=["team:data"],
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/table_name": f"{plan.schema}.{model.name}",
+        },
+    )
