@@ -9,6 +9,9 @@ from pydantic import AfterValidator, Field
 from fullstory_assets.config.addresses import HostName
 from fullstory_assets.config.values import Section, SqlName, UtcTime
 
+MODEL_KINDS = ("duckdb",)
+"""Warehouses in which models can be made."""
+
 
 def _plain(name: str) -> str:
     if name in {"main", "public", "information_schema", "pg_catalog", "system", "temp"}:

@@ -26,7 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from fullstory_assets.config.addresses import FullStoryOrg
 from fullstory_assets.config.keys_file import read_key
-from fullstory_assets.config.models import ModelSettings
+from fullstory_assets.config.models import MODEL_KINDS, ModelSettings
 from fullstory_assets.config.organizations import OWN, details_of, fill_in, name_clashes, table_for
 from fullstory_assets.config.secrets import read_secret
 from fullstory_assets.config.storages import LocalStorageSettings, StorageSettings
@@ -290,6 +290,14 @@ class Settings(Section):
         if folder and isinstance(warehouse, DuckDBSettings) and warehouse.path in (folder, *folder.parents):
             raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")
         return warehouse
+
+    @field_validator("models")
+    @classmethod
+    def _can_be_made(cls, models: ModelSettings | None, info: ValidationInfo) -> ModelSettings | None:
+        warehouse = info.data.get("warehouse")
+        if models and warehouse and warehouse.kind not in MODEL_KINDS:
+            raise ValueError(f"cannot be made in {warehouse.kind}; leave `models` out")
+        return models
 
     @model_validator(mode="after")
     def _one_adopts(self) -> Settings:
