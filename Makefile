@@ -47,6 +47,7 @@ coverage: .venv/ready ## Run all tests and show which lines they miss
 bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (forty minutes)
 	$(BIN)/python -m benchmarks.transform --write
 	$(BIN)/python -m benchmarks.load --write
+	$(BIN)/python -m benchmarks.models --write
 	$(BIN)/python -m benchmarks.ticks --write
 	$(BIN)/python -m benchmarks.backfill --write
 
