@@ -32,7 +32,7 @@ _HEAD = ("warehouse", "events", "sessions", "made anew", "an hour's update", "up
 _PROSE = """\
 {hours} hours of the sandbox's invented shop, {an_hour:,} events an hour on average, in DuckDB. *Made anew* is all of
 the models, as after `full_refresh`; *an hour's update* is what a run does after it has loaded an hour that was there
-before: note the window, find the sessions that it touches, make these anew. Medians of {rounds} hours, spread over all of them.
+before: note the window, find the sessions that it touches, make these anew. Medians of {rounds} hours, spread over all.
 The views cost nothing here, and some time when they are asked: all of `users` takes {users:.1f} s.
 """
 
