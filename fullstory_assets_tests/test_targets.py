@@ -8,6 +8,7 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 from dagster import build_init_resource_context
+from google.oauth2.credentials import Credentials
 
 from fullstory_assets.config.warehouses import BigQuerySettings
 from fullstory_assets.errors import MissingPackage
@@ -168,12 +169,16 @@ def test_without_a_warehouse_the_last_asset_says_what_is_missing(recent, warehou
     assert not [key for key in recent.definitions.resolve_all_asset_keys() if key.path[-1] == "events"]
 
 
-def test_bigquery_is_left_with_its_tables_and_no_other(project, of_bigquery, caplog):
+def test_what_bigquery_is_told_holds_no_secret(project, of_bigquery, monkeypatch, capfd, caplog):
+    monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("a secret token"), "p"))
     caplog.set_level(logging.DEBUG)
     choose(project, **of_bigquery.sections)
     assert project.run(project.windows(0, 1, 2)).success
     assert {table.table_id for table in of_bigquery.server.list_tables("acme")} == {"events", "events__lock"}
-    assert "BEGIN TRANSACTION" in str([job.query for job in of_bigquery.server.list_jobs() if job.job_type == "query"])
+    queries = [job.query for job in of_bigquery.server.list_jobs() if job.job_type == "query"]
+    assert "BEGIN TRANSACTION" in str(queries)
+    logged = [project.instance.all_logs(run.run_id) for run in project.instance.get_runs()]
+    assert "a secret" not in f"{queries} {logged} {caplog.text} {capfd.readouterr()}"
 
 
 def test_without_its_package_bigquery_names_the_command_that_installs_it(monkeypatch):
