@@ -10,7 +10,7 @@ import yaml
 from fullstory_assets.assets.model_keys import model_key
 from fullstory_assets.build import build_definitions
 from fullstory_assets.config import load_settings
-from fullstory_assets.models.declared import MODELS, SESSIONS, TABLES
+from fullstory_assets.models.declared import MODELS, SESSIONS
 from fullstory_assets_tests.project import QUIET, truth
 from fullstory_assets_tests.sensor_world import Ticks
 
@@ -53,8 +53,8 @@ def test_a_run_that_loads_brings_them_up_to_date(modelled):
     assert query(modelled, "from fullstory_models.changed_windows") == []
     (replay,) = query(modelled, "select replay_url from fullstory_models.sessions limit 1")[0]
     assert replay.startswith("https://app.fullstory.com/ui/o-1-na1/session/")
-    for table in TABLES:
-        (record,) = modelled.instance.fetch_materializations(model_key(table), limit=1).records
+    for model in MODELS:
+        (record,) = modelled.instance.fetch_materializations(model_key(model), limit=1).records
         assert record.asset_materialization.metadata["windows"].value == 3
     assert materialize(modelled, full_refresh=True).success
     assert made(modelled) == kept
