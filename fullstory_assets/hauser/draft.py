@@ -114,7 +114,11 @@ def problems(draft: Draft, document: Mapping[str, object], *, folder: Path) -> l
     try:
         Settings.model_validate(document, context=Origin(folder=folder, source="the import"))
     except ValidationError as error:
-        return [_problem(draft.origins, each) for each in error.errors()]
+        found = error.errors()
+        told = {each["loc"][1:2] for each in found if each["loc"][:1] == ("defaults",)}
+        # What is wrong in `defaults` is wrong in each organization again.
+        once = [each for each in found if each["loc"][:1] != ("organizations",) or each["loc"][2:3] not in told]
+        return [_problem(draft.origins, each) for each in once]
     return []
 
 

@@ -64,6 +64,12 @@ def as_beginning(overs: Mapping[str, CutOver], starts: Mapping[str, datetime]) -
         " ".join([f"  {name}:", *over.sentences(), f"`start` is {starts[name]:%Y-%m-%d %H:%M}Z."])
         for name, over in overs.items()
     ]
+    new = [name for name, over in overs.items() if over.point.moment is None]
+    if new:
+        lines.append(
+            f"  Not taken over, since hauser has finished no export of it: {', '.join(new)}. All windows from `start` "
+            "on are loaded."
+        )
     return "\n".join(["Where hauser ended", *lines])
 
 
