@@ -236,6 +236,7 @@ def test_from_redshift_by_the_command(tmp_path, sandbox, of_redshift, monkeypatc
     result = import_hauser("--mark-loaded", "--write", "fullstory.yaml")
     assert "windows marked as loaded by hauser: 2" in result.stderr
     assert "rows lie beyond, which it loaded before it died" in result.stderr
+    assert "2. Compare the rows by hour" in result.stderr
     assert "secret" not in result.output
     assert "done already: 2" in import_hauser("--mark-loaded", "--write", "fullstory.yaml").stderr
 

@@ -109,6 +109,9 @@ def test_one_command_shows_what_the_same_with_a_file_does(folder):
     assert done() == ["2026-01-01-00:00_6h", "2026-01-01-06:00_6h", "2026-01-01-12:00_6h", "2026-01-01-18:00_6h"]
     assert f"In Dagster's history ({folder / 'data' / 'dagster'})" in result.stderr
     assert "04:00 is exported again" in result.stderr
+    # There is no table whose rows could be compared.
+    assert "1. Start Dagster" in result.stderr
+    assert "2. " not in result.stderr
 
 
 def test_what_was_interrupted_goes_on(folder, monkeypatch):

@@ -81,7 +81,7 @@ def as_next_steps(conversion: Conversion, *, written: str, begun: bool = False) 
         written: The file that holds it; empty when none does.
         begun: Whether its `start` follows from hauser's sync point.
     """
-    steps = _last_steps(written) if begun else _first_steps(conversion)
+    steps = _last_steps(conversion, written) if begun else _first_steps(conversion)
     return "\n".join(["Next steps", *(f"  {number}. {step}" for number, step in enumerate(steps, start=1))])
 
 
@@ -96,12 +96,14 @@ def _first_steps(conversion: Conversion) -> Iterator[str]:
     )
 
 
-def _last_steps(written: str) -> Iterator[str]:
+def _last_steps(conversion: Conversion, written: str) -> Iterator[str]:
     if not written:
         yield "Give the command again with --write fullstory.yaml: nothing is changed yet."
         return
     yield "Start Dagster in the folder of that file, with `make dev` or `fullstory-assets dev`."
-    yield "Compare the rows by hour: step 5 of docs/from-hauser.md."
+    warehouse = conversion.document["warehouse"]
+    if isinstance(warehouse, Mapping) and warehouse["kind"] != "none":
+        yield "Compare the rows by hour: step 5 of docs/from-hauser.md."
 
 
 def _settings_of_environment(conversion: Conversion) -> Sequence[str]:
