@@ -179,6 +179,10 @@ def test_a_file_that_was_written_before_gets_its_start(folder):
     assert "30 days" not in result.stderr
     assert starts() == {"acme": datetime(2026, 1, 2, tzinfo=timezone.utc)}
 
+    (folder / "saved" / f"{SYNCED.timestamp() - 24 * 3600:.0f}.csv").touch()
+    assert "marked as loaded by hauser: 4" in ran(*MARK).stderr
+    assert starts() == {"acme": datetime(2026, 1, 1, tzinfo=timezone.utc)}
+
 
 def test_a_file_that_people_have_changed_is_kept(folder):
     ran("--name", "acme", "--write", "fullstory.yaml")

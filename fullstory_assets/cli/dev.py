@@ -84,5 +84,7 @@ def set_dagster_home() -> Path:
         return Path(home)
     home = Path.cwd() if Path("dagster.yaml").exists() else Path.cwd() / "data" / "dagster"
     home.mkdir(parents=True, exist_ok=True)
+    # Without one, Dagster says at each start that there is none.
+    (home / "dagster.yaml").touch()
     os.environ["DAGSTER_HOME"] = str(home)
     return home

@@ -216,7 +216,8 @@ def _mark(move: _Move, settings: Settings, overs: Mapping[str, CutOver]) -> None
                 click.echo(f"  {name}: {marked}", err=True)
     except dg.DagsterError as error:
         raise FullStoryAssetsError(
-            f"Dagster's history in {home} cannot be used: {error}.", remedy="Check DAGSTER_HOME, then run it again."
+            f"Dagster's history in {home} cannot be used: {str(error).rstrip('.')}.",
+            remedy="Check DAGSTER_HOME, then run it again.",
         ) from error
 
 

@@ -59,9 +59,10 @@ def _line(line: Line) -> str:
 
 
 def as_beginning(overs: Mapping[str, CutOver], starts: Mapping[str, datetime]) -> str:
-    """Return where hauser ended and we begin, a line for each organization."""
+    """Return where hauser ended and we begin: a line for each organization, or for each sentence of the only one."""
+    between = " " if len(overs) > 1 else "\n  "
     lines = [
-        " ".join([f"  {name}:", *over.sentences(), f"`start` is {starts[name]:%Y-%m-%d %H:%M}Z."])
+        between.join([f"  {name}:", *over.sentences(), f"`start` is {starts[name]:%Y-%m-%d %H:%M}Z."])
         for name, over in overs.items()
     ]
     new = [name for name, over in overs.items() if over.point.moment is None]
