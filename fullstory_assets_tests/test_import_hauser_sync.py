@@ -181,6 +181,7 @@ def test_a_file_that_was_written_before_gets_its_start(folder):
 
     (folder / "saved" / f"{SYNCED.timestamp() - 24 * 3600:.0f}.csv").touch()
     assert "marked as loaded by hauser: 4" in ran(*MARK).stderr
+    ran("--name", "acme", "--write", "fullstory.yaml")
     assert starts() == {"acme": datetime(2026, 1, 1, tzinfo=timezone.utc)}
 
 

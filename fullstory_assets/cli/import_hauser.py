@@ -87,7 +87,7 @@ def command(
         raise click.UsageError("--name is for one organization; with --keys the names stand in that file.")
     move = _read(config, name=name, keys=keys, write=write)
     if not sync and not mark_loaded:
-        _say_configuration(move, move.conversion)
+        _say_configuration(move, move.conversion, begun=False)
         click.echo(f"\n{as_next_steps(move.conversion, written=move.shown)}", err=True)
         return
     _begin_where_hauser_ended(move, mark=mark_loaded)
@@ -144,17 +144,20 @@ def _env_file(folder: Path) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
 
 
-def _say_configuration(move: _Move, conversion: Conversion) -> None:
+def _say_configuration(move: _Move, conversion: Conversion, *, begun: bool) -> None:
+    """Write or show it; into a file that is there, only the `start` that follows from the sync point."""
     text = as_yaml(conversion)
     if move.target and move.there is not None:
-        if text != move.there:
-            if not is_untouched(move.there, conversion, move.conversion):
-                raise FullStoryAssetsError(
-                    f"{move.target} exists with other settings, and is not overwritten.",
-                    remedy="Choose another name, or move it away first.",
-                )
+        if not is_untouched(move.there, conversion, move.conversion):
+            raise FullStoryAssetsError(
+                f"{move.target} exists with other settings, and is not overwritten.",
+                remedy="Choose another name, or move it away first.",
+            )
+        if begun and text != move.there:
             _write(move.target, text)
-        click.echo(f"{move.target}: {'has its `start` now' if text != move.there else 'is there already'}", err=True)
+            click.echo(f"{move.target}: has its `start` now", err=True)
+        else:
+            click.echo(f"{move.target}: is there already", err=True)
         return
     if move.target:
         _write(move.target, text)
@@ -189,7 +192,7 @@ def _begin_where_hauser_ended(move: _Move, *, mark: bool) -> None:
         text = move.there
     else:
         text = as_yaml(conversion)
-        _say_configuration(move, conversion)
+        _say_configuration(move, conversion, begun=True)
     settings = _settings(move, text)
     click.echo(f"\n{as_beginning(overs, starts)}", err=True)
     if mark and move.target:

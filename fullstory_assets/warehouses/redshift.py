@@ -281,15 +281,8 @@ class RedshiftWarehouse:
 
 def _checked(schema: TableSchema, matching: Matching) -> tuple[Column, ...]:
     """Return the columns whose type has to be checked."""
-    return tuple(
-        column
-        for column in schema
-        if not (
-            column.name in _COUNTS_OF_A_PAGE
-            and column.name in matching.found
-            and matching.found[column.name].type == "integer"
-        )
-    )
+    short = {name for name in _COUNTS_OF_A_PAGE if (found := matching.found.get(name)) and found.type == "integer"}
+    return tuple(column for column in schema if column.name not in short)
 
 
 def _lock_of(table: str) -> str:
