@@ -1,7 +1,8 @@
 """What hauser leaves behind: tables in its exact layout, filled as it fills them.
 
-Columns and types as in its `warehouse/schema.go`, `redshift.go`, `sqldb.go` and `bigquery.go`
-(https://github.com/fullstorydev/hauser): a table that an older version made, to which a newer one appended columns.
+Columns and types are those of v1.5.1 with its mobile option: `warehouse/schema.go` at commit d4684e2f of
+https://github.com/fullstorydev/hauser, and the type maps of `bigquery.go` and `redshift.go`. The older name `PageAgent`
+stands in for `PageUserAgent`, as in a table that an older version made.
 """
 
 from __future__ import annotations
@@ -14,35 +15,47 @@ from typing import Any, Literal
 
 from fullstory_assets.sandbox.events import ShopEvents
 
-GoType = Literal["int64", "string", "time.Time"]
+GoType = Literal["int64", "int32", "float64", "string", "time.Time"]
 
-_INTEGERS = """
-IndvId UserId SessionId PageId EventModFrustrated EventModDead EventModError EventModSuspicious PageDuration
-PageActiveDuration PageScreenWidth PageScreenHeight PageViewportWidth PageViewportHeight PageNumInfos PageNumWarnings
-PageNumErrors PageClusterId LoadDomContentTime LoadEventTime LoadFirstPaintTime PageMaxScrollDepthPercent
-""".split()  # noqa: SIM905 - a list of names, one a line, would be a page long
-_TIMES = ["UserCreated", "EventStart", "SessionStart", "PageStart"]
 _NAMES = """
-IndvId UserId SessionId PageId UserCreated UserAppKey UserDisplayName UserEmail EventStart EventType EventCustomName
-EventTargetText EventTargetSelector EventModFrustrated EventModDead EventModError EventModSuspicious SessionStart
-PageStart PageDuration PageActiveDuration PageUrl PageRefererUrl PageIp PageLatLong PageAgent PageBrowser PageDevice
-PagePlatform PageOperatingSystem PageScreenWidth PageScreenHeight PageViewportWidth PageViewportHeight PageNumInfos
-PageNumWarnings PageNumErrors PageClusterId LoadDomContentTime LoadEventTime LoadFirstPaintTime CustomVars
-EventSubType PageMaxScrollDepthPercent
+IndvId UserId SessionId PageId UserCreated UserAppKey UserDisplayName UserEmail EventStart EventType EventSubType
+EventCustomName EventTargetText EventTargetSelector EventPageOffset EventSessionOffset EventModFrustrated EventModDead
+EventModError EventModSuspicious EventVarErrorKind EventVarFields EventWebSourceFileUrl EventFirstInputDelay
+EventCumulativeLayoutShift SessionStart PageName PageStart PageDuration PageActiveDuration PageUrl PageRefererUrl PageIp
+PageLatLong PageAgent PageBrowser PageBrowserVersion PageDevice PagePlatform PageOperatingSystem PageScreenWidth
+PageScreenHeight PageViewportWidth PageViewportHeight PageNumEvents PageNumDerivedEvents PageNumInfos PageNumWarnings
+PageNumErrors PageClusterId PageMaxScrollDepthPercent LoadDomContentTime LoadEventTime LoadFirstPaintTime
+LoadLargestPaintTime ReqUrl ReqMethod ReqStatus CustomVars
+AppName AppPackageName AppDeviceModel AppDeviceVendor AppVersion AppOsVersion AppViewName EventMobileSourceFile
 """.split()  # noqa: SIM905 - a list of names, one a line, would be a page long
-
-COLUMNS: dict[str, GoType] = {
-    name: "int64" if name in _INTEGERS else "time.Time" if name in _TIMES else "string" for name in _NAMES
+_INTEGERS = """
+IndvId UserId SessionId PageId EventPageOffset EventSessionOffset EventModFrustrated EventModDead EventModError
+EventModSuspicious EventFirstInputDelay PageDuration PageActiveDuration PageScreenWidth PageScreenHeight
+PageViewportWidth PageViewportHeight PageNumInfos PageNumWarnings PageNumErrors PageClusterId PageMaxScrollDepthPercent
+LoadDomContentTime LoadEventTime LoadFirstPaintTime LoadLargestPaintTime ReqStatus
+""".split()  # noqa: SIM905 - a list of names, one a line, would be a page long
+_OTHERS: dict[str, GoType] = {
+    **dict.fromkeys(_INTEGERS, "int64"),
+    **dict.fromkeys(("PageNumEvents", "PageNumDerivedEvents"), "int32"),
+    **dict.fromkeys(("UserCreated", "EventStart", "SessionStart", "PageStart"), "time.Time"),
+    "EventCumulativeLayoutShift": "float64",
 }
-"""hauser's columns in their order, `PageAgent` being the old name of `PageUserAgent`."""
+
+COLUMNS: dict[str, GoType] = {name: _OTHERS.get(name, "string") for name in _NAMES}
+"""hauser's columns in their order."""
 
 _OLD_NAMES = {"PageUserAgent": "PageAgent"}
 
 SYNC_COLUMNS: dict[str, GoType] = {"ID": "int64", "Processed": "time.Time", "BundleEndTime": "time.Time"}
 
-REDSHIFT_TYPES: dict[GoType, str] = {"int64": "BIGINT", "string": "VARCHAR(max)", "time.Time": "TIMESTAMP"}
-DUCKDB_TYPES: dict[GoType, str] = {"int64": "BIGINT", "string": "VARCHAR", "time.Time": "TIMESTAMP"}
-BIGQUERY_TYPES: dict[GoType, str] = {"int64": "INTEGER", "string": "STRING", "time.Time": "TIMESTAMP"}
+# Those of `int32` and `float64` are the plain ones: the last version of its Redshift code that could be read has none.
+REDSHIFT_TYPES: dict[GoType, str] = {
+    "int64": "BIGINT", "int32": "INTEGER", "float64": "FLOAT", "string": "VARCHAR(max)", "time.Time": "TIMESTAMP",
+}  # fmt: skip
+DUCKDB_TYPES: dict[GoType, str] = {**REDSHIFT_TYPES, "int32": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR"}
+BIGQUERY_TYPES: dict[GoType, str] = {
+    "int64": "INTEGER", "int32": "INTEGER", "float64": "FLOAT", "string": "STRING", "time.Time": "TIMESTAMP",
+}  # fmt: skip
 
 SHOP = ShopEvents(200)
 """Enough that at noon no quarter of an hour is without events."""
@@ -75,7 +88,7 @@ def _value(go: GoType, value: object) -> Any:
     if go == "string":
         # Redshift's COPY takes an empty field of a text column for an empty text.
         return str(value if value is not None else "").replace("\n", " ")
-    if value is None or go == "int64":
+    if value is None or go != "time.Time":
         return value
     return datetime.fromisoformat(str(value).replace("Z", "+00:00")).replace(tzinfo=None)
 

@@ -10,9 +10,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner, Result
 from google.cloud.bigquery import SchemaField, Table
 
 from fullstory_assets.assets.events import steps_of
+from fullstory_assets.cli import cli
 from fullstory_assets.hauser.sync import CutOver, SyncPoint, Tail, cut_over
 from fullstory_assets.mark_loaded import mark_loaded
 from fullstory_assets.resources.sync_point import read_sync_point
@@ -167,15 +169,33 @@ def test_rolled_back_and_cut_over_again(new_project, monkeypatch):
     assert project.rows().keys().isdisjoint({given, given + HOUR})
 
 
-def test_from_redshift(new_project, of_redshift):
-    begin, sync, crashed = hours_ago(6), hours_ago(4) + QUARTER, hours_ago(4) + 2 * QUARTER
-    with closing(of_redshift.server.postgres.connect("whole_way")) as connection, connection.cursor() as cursor:
+HAUSER_CONFIG = """
+FsApiToken = "sandbox.acme"
+ExportDelay = "1h"
+StartTime = {begin:%Y-%m-%dT%H:%M:%SZ}
+Provider = "aws"
+ApiURL = "{url}"
+[s3]
+Bucket = "{bucket}"
+Region = "us-east-1"
+[redshift]
+User = "postgres"
+Password = "a secret of Redshift"
+Host = "127.0.0.1"
+Port = "{port}"
+DB = "whole_way"
+ExportTable = "fsExport"
+SyncTable = "fsSync"
+Credentials = "aws_iam_role=arn:aws:iam::123456789012:role/copy"
+DatabaseSchema = "fullstory"
+"""
+
+
+def fill_redshift(redshift: Any, begin: datetime, sync: datetime, crashed: datetime) -> None:
+    """Leave what hauser would: rows until `crashed`, of which it noted those until `sync`."""
+    with closing(redshift.postgres.connect("whole_way")) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA fullstory")
         connection.commit()
-    redshift = of_redshift.server
-    project = new_project({"start": begin, "adopt_rows": True})
-    warehouse = {**of_redshift.sections["warehouse"], "table": "fsexport"}
-    choose(project, **{**of_redshift.sections, "warehouse": warehouse})
     for statement in (
         hauser.create_table("fullstory.fsexport"), hauser.create_table("fullstory.fssync", hauser.SYNC_COLUMNS),
     ):  # fmt: skip
@@ -187,12 +207,43 @@ def test_from_redshift(new_project, of_redshift):
     for end in (begin + HOUR, sync):
         redshift.execute("whole_way", "INSERT INTO fullstory.fssync VALUES (-1, now(), %s)", end.replace(tzinfo=None))
 
-    found = read_sync_point(project.settings, sync_table="fsSync", export_table="fsExport")
-    assert found.moment == sync
-    assert found.tail
-    assert found.tail.rows == sum(hauser.true_events("acme", sync, crashed).values()) > 0
-    go_on(project, cut_over(found, every=HOUR, hauser_start=begin, now=Hour.now()))
 
+def import_hauser(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["import-hauser", "config.toml", *arguments], catch_exceptions=False)
+
+
+def test_from_redshift_by_the_command(tmp_path, sandbox, of_redshift, monkeypatch):
+    """From hauser's configuration and tables to the truth, with the commands that docs/from-hauser.md names."""
+    begin, sync, crashed = hours_ago(6), hours_ago(4) + QUARTER, hours_ago(4) + 2 * QUARTER
+    redshift, bucket = of_redshift.server, of_redshift.sections["storage"]["bucket"]
+    fill_redshift(redshift, begin, sync, crashed)
+    monkeypatch.chdir(tmp_path)
+    text = HAUSER_CONFIG.format(begin=begin, url=sandbox.url, bucket=bucket, port=redshift.port)
+    (tmp_path / "config.toml").write_text(text)
+    (tmp_path / "dagster.yaml").touch()
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    for name in ("FULLSTORY_API_KEY", "REDSHIFT_PASSWORD"):
+        monkeypatch.setenv(name, "what .env says goes before this")
+    (tmp_path / ".env").write_text("FULLSTORY_API_KEY=sandbox.acme\nREDSHIFT_PASSWORD='a secret of Redshift'\n")
+
+    assert import_hauser("--name", "acme", "--write", "fullstory.yaml").exit_code == 0
+    written = (tmp_path / "fullstory.yaml").read_text()
+    # The stand-ins have addresses and no certificates of their own; people change the file too.
+    written = written.replace(
+        "  region:", f"  endpoint_url: {of_redshift.sections['storage']['endpoint_url']}\n  region:"
+    )
+    (tmp_path / "fullstory.yaml").write_text(written.replace("  port:", "  sslmode: prefer\n  port:"))
+    result = import_hauser("--mark-loaded", "--write", "fullstory.yaml")
+    assert "windows marked as loaded by hauser: 2" in result.stderr
+    assert "rows lie beyond, which it loaded before it died" in result.stderr
+    assert "2. Compare the rows by hour" in result.stderr
+    assert "secret" not in result.output
+    assert "done already: 2" in import_hauser("--mark-loaded", "--write", "fullstory.yaml").stderr
+
+    project = Project(tmp_path, sandbox.url)
+    ticks = Ticks(project)
+    while requests := ticks.requests():
+        assert [failure_of(result) for result in ticks.run(requests) if not result.success] == []
     with closing(redshift.postgres.connect("whole_way")) as connection, connection.cursor() as cursor:
         cursor.execute(hauser.selected("fullstory.fsexport"))
         assert hauser.loaded_events(cursor.fetchall()) == hauser.true_events("acme", begin, hours_ago(1))

@@ -52,9 +52,13 @@ def test_each_place_says_how_far_hauser_came(place: Storage):
     assert read_sync_file(place) == SyncPoint(place.uri(".sync.hauser"), None)
     place.write_bytes(".sync.hauser", SAVED)
     assert read_sync_file(place) == SyncPoint(place.uri(".sync.hauser"), MOMENT)
+    for name in ("1767000000.txt", "1767135600.csv", "1767139200.csv", "acme/1766000000.csv", "x.csv"):
+        place.write_bytes(name, b"")
+    assert read_sync_file(place).oldest == datetime(2025, 12, 30, 23, tzinfo=timezone.utc)
 
     place.write_bytes("acme/.sync.hauser", b"2026-01-03T00:00:00Z")
-    assert read_sync_file(place, file_prefix="acme/").moment == MOMENT + 20 * HOUR
+    found = read_sync_file(place, file_prefix="acme/")
+    assert (found.moment, found.oldest) == (MOMENT + 20 * HOUR, datetime(2025, 12, 17, 19, 33, 20, tzinfo=timezone.utc))
     place.write_bytes("acme/.sync.hauser", b"404 page not found")
     with pytest.raises(SyncPointError, match=r"acme/\.sync\.hauser holds no time: '404 page not found'"):
         read_sync_file(place, file_prefix="acme/")

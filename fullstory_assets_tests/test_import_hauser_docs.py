@@ -60,7 +60,7 @@ def test_the_page_shows_every_setting(tmp_path):
 
 
 def shown(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```$", PAGE.read_text(), flags=re.M | re.S)
 
 
 def test_the_example_of_the_page_is_what_comes_of_it():
@@ -74,7 +74,9 @@ def test_the_commands_of_the_page_are_taken(tmp_path, monkeypatch):
     lines = [line for line in "".join(shown("sh")).splitlines() if " import-hauser " in line]
 
     taken = [command.make_context("import-hauser", shlex.split(line)[2:]).params for line in lines]
-    assert [each["keys"] for each in taken] == [None, Path("keys.csv")]
+    assert [(each["keys"], each["mark_loaded"]) for each in taken] == [
+        (None, False), (None, True), (None, True), (Path("keys.csv"), True),
+    ]  # fmt: skip
 
 
 def test_links_of_the_page_lead_somewhere():

@@ -1,13 +1,13 @@
 """hauser's recipe for several organizations, as `defaults` and `keys_file`."""
 
-from datetime import date
+from datetime import datetime, timedelta, timezone
 
 import pytest
-import yaml
 
 from fullstory_assets.hauser.recipe import read_recipe
 from fullstory_assets.hauser.report import as_report, as_yaml
-from fullstory_assets_tests.hauser_files import TEMPLATE, TOKEN, imported, in_file
+from fullstory_assets_tests.config_text import load
+from fullstory_assets_tests.hauser_files import TEMPLATE, TOKEN, imported, in_file, refusals
 
 
 @pytest.fixture
@@ -21,14 +21,17 @@ def recipe(tmp_path):
 def test_the_recipe_for_several_organizations(recipe, table):
     filled = TEMPLATE.replace("$FULLSTORY_ORGID", table).replace("$HAUSER_EXPORT_DELAY", "1450m")
     conversion = imported(filled, recipe)
+    settings = load(recipe.path.parent, as_yaml(conversion))
 
-    assert yaml.safe_load(as_yaml(conversion)) == {
-        "defaults": {
-            "every": "6h", "start": date(2026, 3, 1), "lag": "24h", "table": "fs_export_{name}", "adopt_rows": True,
-        },
-        "keys_file": "keys.csv",
-        "storage": {"kind": "gcs", "bucket": "acme-fullstory"},
-        "warehouse": {"kind": "bigquery", "project": "acme-analytics", "dataset": "fullstory"},
+    assert [each.name for each in settings.organizations] == ["acme", "beta-eu"]
+    for each in settings.organizations:
+        assert settings.table_of(each) == f"fs_export_{each.identifier}"
+        assert (each.every, each.lag, each.adopt_rows) == (timedelta(hours=6), timedelta(hours=24), True)
+        assert each.start == datetime(2026, 3, 1, tzinfo=timezone.utc)
+        assert each.api_key({}) == TOKEN
+    assert settings.storage.model_dump(exclude_unset=True) == {"kind": "gcs", "bucket": "acme-fullstory"}
+    assert settings.warehouse.model_dump(exclude_unset=True) == {
+        "kind": "bigquery", "project": "acme-analytics", "dataset": "fullstory",
     }  # fmt: skip
     assert sorted(line.setting.split(" ")[0].lower() for line in conversion.lines) == in_file(filled)
     assert TOKEN not in as_yaml(conversion) + as_report(conversion, source="c") + repr(recipe)
@@ -42,9 +45,26 @@ def test_the_template_as_it_is(recipe):
 
 def test_one_table_of_several_organizations_has_rows_of_nobody(recipe):
     conversion = imported(TEMPLATE.replace("_$FULLSTORY_ORGID", ""), recipe)
+    settings = load(recipe.path.parent, as_yaml(conversion))
 
-    assert "adopt_rows" not in as_yaml(conversion)
+    assert [settings.table_of(each) for each in settings.organizations] == ["fs_export", "fs_export"]
+    assert not any(each.adopt_rows for each in settings.organizations)
     assert any("adopt_rows" in note for note in conversion.notes)
+
+
+def test_one_table_of_one_organization_is_its_own(tmp_path):
+    (tmp_path / "keys.csv").write_text(f"acme,{TOKEN}")
+    conversion = imported(TEMPLATE.replace("_$FULLSTORY_ORGID", ""), read_recipe(tmp_path / "keys.csv"))
+
+    (acme,) = load(tmp_path, as_yaml(conversion)).organizations
+    assert acme.adopt_rows
+
+
+def test_a_word_that_all_share_is_refused_once(recipe):
+    said = refusals(TEMPLATE.replace("fs_export_$", "fs-export_$"), recipe)
+
+    assert len(said) == 1
+    assert "BigQuery.ExportTable: 'fs-export_x' is not allowed" in said[0]
 
 
 def test_folders_of_an_organization_are_made_here_anyway(recipe):

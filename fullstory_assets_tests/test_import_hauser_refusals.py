@@ -170,7 +170,12 @@ def test_the_command_writes_a_new_file_and_never_over_one(config, tmp_path):
     assert "called `fullstory`" in first.stderr
     written = target.read_text()
 
-    with pytest.raises(FullStoryAssetsError, match="exists, and is not overwritten"):
+    again = run(config, "--write", target)
+    assert again.exit_code == 0
+    assert "is there already" in again.stderr
+    assert target.read_text() == written
+    config.write_text(V1_5.replace('"fsexport"', '"other"'))
+    with pytest.raises(FullStoryAssetsError, match="exists with other settings, and is not overwritten"):
         command.main([str(config), "--write", str(target)], standalone_mode=False)
     with pytest.raises(FullStoryAssetsError, match="cannot be written: No such file"):
         command.main([str(config), "--write", str(tmp_path / "no" / "f.yaml")], standalone_mode=False)

@@ -22,7 +22,7 @@ LAYERS = (
     {"preparing", "loading", "line", "sync", "retention"},
     {"resources", "partition_status", "dead_runs", "settle"},
     {"checks", "assets"},
-    {"jobs", "mark_loaded"},
+    {"jobs", "mark_loaded", "take_over"},
     {"sensors"},
     {"build"},
     {"definitions", "single_run", "cli"},

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from fullstory_assets.errors import StorageError
+from fullstory_assets.errors import SchemaConflict, StorageError
 from fullstory_assets.schema import CUSTOM_VARS, EVENTS, ColumnType
 from fullstory_assets.storage.s3 import S3Storage
 from fullstory_assets.warehouses import csv_rows, redshift_files
@@ -84,6 +84,16 @@ def test_size_and_type_of_new_columns_may_be_chosen(database):
     types = database.types(TABLE)
     assert types["pageurl"] == "character varying(1000)"
     assert types["customvars"] == "super"
+
+
+def test_counts_of_a_page_may_be_32_bits_long_as_hausers(database, tmp_path: Path):
+    database.query(f"CREATE TABLE {TABLE} (pagenumevents integer, pagenumderivedevents integer)")
+    load(database, stage(tmp_path, [{**event, "PageNumEvents": 2**31 - 1} for event in events(2)]))
+    assert database.query(f"SELECT max(pagenumevents), count(*) FROM {TABLE}") == [(2**31 - 1, 2)]
+
+    database.query("CREATE TABLE others (pagenumevents bigint, pagenuminfos integer, userid integer)")
+    with pytest.raises(SchemaConflict, match="userid is integer, expected bigint; pagenuminfos is integer, expected"):
+        load(database, table="others")
 
 
 def test_tables_live_in_the_schema_that_was_named(database, tmp_path: Path):

@@ -65,7 +65,7 @@ def serve(port: int) -> None:
         raise FullStoryAssetsError(
             "Dagster's UI is not installed.", remedy="Install it: pip install 'fullstory-assets[ui]'."
         )
-    _set_dagster_home()
+    set_dagster_home()
     click.echo(f"Starting Dagster. In about half a minute: http://{_HOST}:{port}/asset-groups (Ctrl-C ends it)")
     sys.stdout.flush()
     # Dagster would rather be started by `dg`, which wants a project layout of its own.
@@ -75,10 +75,16 @@ def serve(port: int) -> None:
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell wanted
 
 
-def _set_dagster_home() -> None:
-    """Let Dagster keep its history: beside `dagster.yaml` when there is one here, else in `data/dagster`."""
-    if os.environ.get("DAGSTER_HOME"):
-        return
+def set_dagster_home() -> Path:
+    """Return where Dagster keeps its history, and let it: `DAGSTER_HOME` if that is set, else this folder.
+
+    That is beside `dagster.yaml` when there is one here, else in `data/dagster`.
+    """
+    if home := os.environ.get("DAGSTER_HOME"):
+        return Path(home)
     home = Path.cwd() if Path("dagster.yaml").exists() else Path.cwd() / "data" / "dagster"
     home.mkdir(parents=True, exist_ok=True)
+    # Without one, Dagster says at each start that there is none.
+    (home / "dagster.yaml").touch()
     os.environ["DAGSTER_HOME"] = str(home)
+    return home

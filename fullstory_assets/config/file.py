@@ -58,8 +58,17 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
 
 
 def _read_settings(path: Path, *, source: str) -> Settings:
-    document = parse(read_text(path, source=source, kind="configuration"), source=source)
-    origin = Origin(folder=path.parent, source=source)
+    return settings_in(read_text(path, source=source, kind="configuration"), folder=path.parent, source=source)
+
+
+def settings_in(text: str, *, folder: Path, source: str) -> Settings:
+    """Return the settings in the `text` of a configuration file that stands, or is going to, in `folder`.
+
+    Raises:
+        ConfigError: Something in it is wrong; the error's text has a line for each problem, beginning with `source`.
+    """
+    document = parse(text, source=source)
+    origin = Origin(folder=folder, source=source)
     keyed = add_keyed(document, origin)
     problems = [*document.problems, *keyed.problems]
     try:

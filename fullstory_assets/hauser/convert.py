@@ -83,12 +83,12 @@ def convert(
     put_targets(draft)
     _account_for_the_rest(draft)
     in_names = _organization_in_names(draft)
-    refused = problems(draft, name=name, folder=folder)
+    document = _document(draft, name=name, keys_file=keys_file)
+    refused = problems(draft, document, folder=folder)
     config.file.problems += [*in_names, *(each for each in refused if each[0] not in dict(in_names))]
     if config.file.problems:
         raise config.file.complaint()
     lines = [draft.lines[setting] for setting in sorted(draft.lines, key=lambda each: _position(config, each))]
-    document = _document(draft, name=name, keys_file=keys_file)
     return Conversion(document, lines, draft.variables, draft.extras, draft.notes)
 
 

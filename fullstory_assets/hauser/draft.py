@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from fullstory_assets.config.settings import Organization, Settings
 from fullstory_assets.config.values import Origin, format_duration, shown
 from fullstory_assets.hauser.config import HauserConfig
-from fullstory_assets.hauser.recipe import PLACEHOLDER, Recipe
+from fullstory_assets.hauser.recipe import Recipe
 from fullstory_assets.hauser.settings import SETTINGS
 
 _MINUTE = timedelta(minutes=1)
@@ -106,21 +106,25 @@ def _written(value: object) -> str:
     return str(value) if isinstance(value, int) or (str(value).isprintable() and value) else shown(value)
 
 
-def problems(draft: Draft, *, name: str, folder: Path) -> list[tuple[str, str]]:
-    """Return what our settings would refuse, each with hauser's setting that it comes from."""
-    organization = {"name": name, **draft.organization}
-    if PLACEHOLDER in str(organization.get("table", "")):
-        organization["table"] = str(organization["table"]).replace(PLACEHOLDER, "name")
-    content = {"organizations": [organization], "storage": draft.storage, "warehouse": draft.warehouse}
+def problems(draft: Draft, document: Mapping[str, object], *, folder: Path) -> list[tuple[str, str]]:
+    """Return what our settings would refuse in the `document`, each with hauser's setting that it comes from."""
+    if draft.recipe:
+        # As `config.keyed` does, which reads the keys file once more when the configuration is loaded.
+        document = {**document, "organizations": [{"name": name} for name in draft.recipe.organizations]}
     try:
-        Settings.model_validate(content, context=Origin(folder=folder, source="the import"))
+        Settings.model_validate(document, context=Origin(folder=folder, source="the import"))
     except ValidationError as error:
-        return [_problem(draft.origins, each) for each in error.errors()]
+        found = error.errors()
+        told = {each["loc"][1:2] for each in found if each["loc"][:1] == ("defaults",)}
+        # What is wrong in `defaults` is wrong in each organization again.
+        once = [each for each in found if each["loc"][:1] != ("organizations",) or each["loc"][2:3] not in told]
+        return [_problem(draft.origins, each) for each in once]
     return []
 
 
 def _problem(origins: Mapping[tuple[str, str], str], error: ErrorDetails) -> tuple[str, str]:
-    section, *place = (str(part) for part in error["loc"])
+    section, *place = (str(part) for part in error["loc"]) if error["loc"] else ("organizations",)
+    section = "organizations" if section == "defaults" else section
     keys = [part for part in place if (section, part) in origins]
     setting = origins[section, keys[-1]] if keys else section
     raised = error.get("ctx", {}).get("error")

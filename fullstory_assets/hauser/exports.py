@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 
-from fullstory_assets.hauser.config import ExtraHeader
+from fullstory_assets.hauser.config import ExtraHeader, HauserConfig
 from fullstory_assets.hauser.draft import Draft, Variable
 from fullstory_assets.hauser.durations import DAY, MINUTE
 from fullstory_assets.hauser.settings import HEADERS, TOKEN_VARIABLE
 
 KEY_VARIABLE = "FULLSTORY_API_KEY"
 """Environment variable that our configuration names for hauser's token."""
+
+NO_START = (
+    "`StartTime` is not set: hauser begins 30 days before its first start. `start` is 30 days ago, as a fixed date; "
+    "set the day of hauser's first event to make older windows loadable here."
+)
+"""What is said as long as only hauser's configuration was read, and not how far it came."""
 
 _DEFAULT_API_URL = "https://api.fullstory.com"
 _DEFAULT_DAYS = 30
@@ -75,12 +81,8 @@ def _put_lag(draft: Draft) -> None:
 
 def _put_start(draft: Draft, now: datetime) -> None:
     config = draft.config
-    setting = "StartTime"
-    start = config.values.get(setting)
-    if not isinstance(start, datetime) and config.provider == "local":
-        setting = "Local.StartTime"
-        start = config.values.get(setting)
-    if isinstance(start, datetime):
+    setting, start = _start(config)
+    if start:
         rounded = _grid_floor(start, config.every)
         written = config.file.values.get(setting)
         local = isinstance(written, date) and not (isinstance(written, datetime) and written.tzinfo)
@@ -91,10 +93,20 @@ def _put_start(draft: Draft, now: datetime) -> None:
             draft.say("Local.StartTime", note="`StartTime` goes before it")
         return
     draft.organization["start"] = _grid_floor(now - _DEFAULT_DAYS * DAY, DAY)
-    draft.notes.append(
-        "`StartTime` is not set: hauser begins 30 days before its first start. `start` is 30 days ago, as a fixed "
-        "date; set the day of hauser's first event to make older windows loadable here."
-    )
+    draft.notes.append(NO_START)
+
+
+def start_of(config: HauserConfig) -> datetime | None:
+    """Return the time at which hauser began; `None` when its configuration does not say."""
+    return _start(config)[1]
+
+
+def _start(config: HauserConfig) -> tuple[str, datetime | None]:
+    for setting in ("StartTime", "Local.StartTime") if config.provider == "local" else ("StartTime",):
+        start = config.values.get(setting)
+        if isinstance(start, datetime):
+            return setting, start
+    return "StartTime", None
 
 
 def _grid_floor(moment: datetime, every: timedelta) -> datetime:

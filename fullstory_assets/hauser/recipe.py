@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from fullstory_assets.config.keys_file import read_keys_file
+from fullstory_assets.config.organizations import PLACEHOLDER
 from fullstory_assets.errors import ConfigError
 from fullstory_assets.hauser.durations import DAY, MINUTE
-from fullstory_assets.hauser.toml_file import read_text
 
 ORGANIZATION = re.compile(r"\$(?:FULLSTORY_ORGID\b|\{FULLSTORY_ORGID\})")
 """What the template has where the script puts the name of an organization."""
-
-PLACEHOLDER = "{name}"
-"""What `defaults` in our configuration has there."""
 
 _DELAY = re.compile(r"\$(?:HAUSER_EXPORT_DELAY\b|\{HAUSER_EXPORT_DELAY\})")
 _FIRST_DELAY = "1440m"
@@ -55,6 +53,14 @@ class Recipe:
         own = (*self.organizations, PLACEHOLDER)
         return "/".join(part for part in path.split("/") if ORGANIZATION.sub(PLACEHOLDER, part) not in own)
 
+    def folder_with_placeholder(self, path: str) -> str:
+        """Return a path with `{name}` in place of the folder of the organization."""
+        parts = [ORGANIZATION.sub(PLACEHOLDER, part) for part in path.split("/")]
+        own = [place for place, part in enumerate(parts) if part in self.organizations]
+        if own and not any(PLACEHOLDER in part for part in parts):
+            parts[own[-1]] = PLACEHOLDER
+        return "/".join(parts)
+
     def staggers(self, delay: timedelta) -> bool:
         """Return whether the script made a delay of 24 hours this much longer, ten minutes for each line before."""
         return delay > DAY and delay - DAY in [_STEP * line for line in range(len(self.organizations))]
@@ -69,16 +75,9 @@ def read_recipe(path: Path) -> Recipe:
     """Return what is in the file of keys.
 
     Raises:
-        ConfigError: It cannot be read, a line is not `organization,key`, or there is none; no key is in the text.
+        ConfigError: It cannot be read, or a line is not `organization,key`; each is told by its number, without a key.
     """
-    names: list[str] = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, comma, key = (part.strip() for part in line.partition(","))
-        if not (name and comma and key):
-            raise ConfigError(f"{path}:{number}: must be `organization,key`")
-        names.append(name)
-    if not names:
-        raise ConfigError(f"{path}: has no line `organization,key`")
-    return Recipe(path, tuple(names))
+    keys = read_keys_file(path)
+    if keys.problems:
+        raise ConfigError("\n".join(f"{path}:{line}: {text}" for line, text in keys.problems))
+    return Recipe(path, tuple(keys.names))

@@ -10,6 +10,7 @@ import yaml
 from fullstory_assets.config.values import format_duration
 from fullstory_assets.hauser.convert import Conversion
 from fullstory_assets.hauser.draft import Line
+from fullstory_assets.hauser.sync import CutOver
 
 _COMMENT = "# Made by `fullstory-assets import-hauser`. Every setting: README.md; hauser's: docs/from-hauser.md\n"
 _WIDTH = 44
@@ -57,20 +58,53 @@ def _line(line: Line) -> str:
     return f"  {line.setting:<{_WIDTH}} {told}"
 
 
-def as_next_steps(conversion: Conversion, *, written: str) -> str:
-    """Return what to do now, in order; `written` is the file that holds the configuration, empty when none does."""
-    steps = _steps(conversion, written)
+def as_beginning(overs: Mapping[str, CutOver], starts: Mapping[str, datetime]) -> str:
+    """Return where hauser ended and we begin: a line for each organization, or for each sentence of the only one."""
+    between = " " if len(overs) > 1 else "\n  "
+    lines = [
+        between.join([f"  {name}:", *over.sentences(), f"`start` is {starts[name]:%Y-%m-%d %H:%M}Z."])
+        for name, over in overs.items()
+    ]
+    new = [name for name, over in overs.items() if over.point.moment is None]
+    if new:
+        lines.append(
+            f"  Not taken over, since hauser has finished no export of it: {', '.join(new)}. All windows from `start` "
+            "on are loaded."
+        )
+    return "\n".join(["Where hauser ended", *lines])
+
+
+def as_next_steps(conversion: Conversion, *, written: str, begun: bool = False) -> str:
+    """Return what to do now, in order.
+
+    Args:
+        conversion: Our configuration.
+        written: The file that holds it; empty when none does.
+        begun: Whether its `start` follows from hauser's sync point.
+    """
+    steps = _last_steps(conversion, written) if begun else _first_steps(conversion)
     return "\n".join(["Next steps", *(f"  {number}. {step}" for number, step in enumerate(steps, start=1))])
 
 
-def _steps(conversion: Conversion, written: str) -> Iterator[str]:
-    if not written:
-        yield "Save the configuration as fullstory.yaml: `--write fullstory.yaml` does."
+def _first_steps(conversion: Conversion) -> Iterator[str]:
     if conversion.extras:
-        yield f"Install: pip install 'fullstory-assets[{','.join(conversion.extras)}]'"
+        yield f"Install, unless `make setup` did: pip install 'fullstory-assets[{','.join(conversion.extras)}]'"
     yield from _settings_of_environment(conversion)
     yield "Stop hauser."
-    yield 'Go on with "Cut over in five steps" of docs/from-hauser.md, before Dagster is started.'
+    yield (
+        "Give the command again with --mark-loaded and --write fullstory.yaml: we begin where hauser ended.\n"
+        "     How that goes, and how to go back: docs/from-hauser.md"
+    )
+
+
+def _last_steps(conversion: Conversion, written: str) -> Iterator[str]:
+    if not written:
+        yield "Give the command again with --write fullstory.yaml: nothing is changed yet."
+        return
+    yield "Start Dagster in the folder of that file, with `make dev` or `fullstory-assets dev`."
+    warehouse = conversion.document["warehouse"]
+    if isinstance(warehouse, Mapping) and warehouse["kind"] != "none":
+        yield "Compare the rows by hour: step 5 of docs/from-hauser.md."
 
 
 def _settings_of_environment(conversion: Conversion) -> Sequence[str]:

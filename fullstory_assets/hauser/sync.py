@@ -40,7 +40,7 @@ class SyncPoint:
     Args:
         place: Where that is written, as a person finds it.
         moment: End of the newest export that hauser finished, UTC; `None` when it has finished none.
-        oldest: `EventStart` of its oldest row; `None` when there is no table or no row.
+        oldest: `EventStart` of its oldest row, or without a table the start of its oldest file; `None` without either.
         tail: Its rows at `moment` or later, all of them without a `moment`; `None` when it loads no table.
     """
 
@@ -121,7 +121,7 @@ def cut_over(
     Args:
         point: How far hauser came.
         every: Length of our windows.
-        hauser_start: hauser's `StartTime`, when it is set. Without it, history begins with hauser's oldest row.
+        hauser_start: hauser's `StartTime`, when it is set. Without it, history begins with hauser's oldest row or file.
         now: The moment.
         since: How far before `now` a hauser that has no `StartTime` and no sync point would begin: 30 days.
 

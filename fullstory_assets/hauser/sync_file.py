@@ -8,7 +8,7 @@ bucket, below the path that S3's `Bucket` may have after its first slash. Its na
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 
 from fullstory_assets.config.values import shown
 from fullstory_assets.errors import SyncPointError
@@ -20,6 +20,8 @@ SYNC_FILE = ".sync.hauser"
 """Name of the file."""
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_FILE = re.compile(r"([12]\d{9})\.(?:csv|json)", re.ASCII)
+_BEHIND_DIGITS = ":"
 _REMEDY = (
     "It is hauser's file, one time such as 2026-01-01T04:00:00Z; put that right, or name the place where hauser's is."
 )
@@ -45,7 +47,8 @@ def read_sync_file(storage: Storage, *, file_prefix: str = "") -> SyncPoint:
         )
     for key, data in found.items():
         place = storage.uri(key)
-        return SyncPoint(place, sync_moment(_parse(data, place), place))
+        moment = sync_moment(_parse(data, place), place)
+        return SyncPoint(place, moment, _oldest(storage, key.removesuffix(SYNC_FILE)))
     if SYNC_FILE not in keys and storage.read_bytes(SYNC_FILE) is not None:
         raise SyncPointError(
             f"{storage.uri(keys[0])} is not there, but {storage.uri(SYNC_FILE)} is.",
@@ -53,6 +56,17 @@ def read_sync_file(storage: Storage, *, file_prefix: str = "") -> SyncPoint:
             "another one's, move it away for the moment.",
         )
     return SyncPoint(storage.uri(keys[0]), None)
+
+
+def _oldest(storage: Storage, beginning: str) -> datetime | None:
+    """Return the start of hauser's oldest file, which is its name in Unix time, behind the `beginning` of all names."""
+    for key in storage.keys(beginning):
+        name = key.removeprefix(beginning)
+        if name > _BEHIND_DIGITS:
+            break
+        if match := _FILE.fullmatch(name):
+            return datetime.fromtimestamp(int(match[1]), tz=timezone.utc)
+    return None
 
 
 def _keys(file_prefix: str) -> list[str]:

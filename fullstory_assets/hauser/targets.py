@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fullstory_assets.config.organizations import PLACEHOLDER
 from fullstory_assets.hauser.config import ONLY
 from fullstory_assets.hauser.draft import Draft, Variable
 from fullstory_assets.hauser.durations import DAY
-from fullstory_assets.hauser.recipe import PLACEHOLDER
 
 PASSWORD_VARIABLE = "REDSHIFT_PASSWORD"  # noqa: S105 - its name
 """Environment variable that our configuration names for the password of Redshift."""
@@ -186,7 +186,7 @@ def _put_table(draft: Draft, setting: str) -> None:
         draft.put(setting, "organizations", "table", table, note="a table for each organization")
     else:
         draft.put(setting, "warehouse", "table", table)
-    if draft.recipe and PLACEHOLDER not in table:
+    if draft.recipe and len(draft.recipe.organizations) > 1 and PLACEHOLDER not in table:
         draft.notes.append(
             "All organizations share one table: nothing tells whose hauser's rows are, so `adopt_rows` is not set. "
             "Set it for the one organization that hauser loaded there, if it was one."
