@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
-from fullstory_assets.export import Exporter
+from fullstory_assets.export import WindowExporter
 from fullstory_assets.line import PATIENCE_SECONDS, Line
 from fullstory_assets.loading import LOAD_ROWS, Loader
 from fullstory_assets.outcomes import HEARTBEAT_SECONDS, Outcome, Step
@@ -37,7 +37,7 @@ class Sync:
         storage: Where files land.
         warehouse: Where rows are loaded; needed only for the step `events`.
         table: Name of the events table.
-        exporter: Makes exports; needed only for the step `raw_events`.
+        exporter: Lands files; needed only for the step `raw_events`.
         stop: Set here when the work ends early, so that waiting exports are cancelled; share it with the exporter.
         adopts: Whether rows of the table without `OrgId` are replaced as well.
         csv: Whether staged rows are kept as CSV too, in hauser's layout.
@@ -57,7 +57,7 @@ class Sync:
         storage: Storage,
         warehouse: Warehouse | None,
         table: str,
-        exporter: Exporter | None,
+        exporter: WindowExporter | None,
         stop: threading.Event,
         adopts: bool = False,
         csv: bool = False,

@@ -15,11 +15,9 @@ import dagster as dg
 from fullstory_assets.assets.metadata import window_metadata
 from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
-from fullstory_assets.client.retry import wait_on
 from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
 from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe, kind_of
-from fullstory_assets.export import Exporter
 from fullstory_assets.outcomes import LoadDone, Outcome, Step, StillWaiting, WindowDone, WindowFailed
 from fullstory_assets.resources import STORAGE, WAREHOUSE, Connector, fullstory_key
 from fullstory_assets.retention import Retention
@@ -102,8 +100,7 @@ class SyncStep:
             exporter = None
             try:
                 if "raw_events" in self._steps:
-                    client = stack.enter_context(self._connector.open(wait_on(stop)))
-                    exporter = Exporter(client, self._storage, segment=self._organization.segment, stop=stop)
+                    exporter = stack.enter_context(self._connector.exporter(self._storage))
             except FullStoryAssetsError as error:
                 yield WindowFailed(self._windows[0], "export", error)
                 return
