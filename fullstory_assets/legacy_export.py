@@ -23,7 +23,7 @@ from fullstory_assets.export_record import ExportRecord, close_record, has_lande
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.transform.joined import joined_file
-from fullstory_assets.windows import EVERY, ExportWindow, ObjectKeys, WindowGrid
+from fullstory_assets.windows import EVERY, ExportWindow, ObjectKeys
 
 GAP_PATIENCE = timedelta(hours=48)
 """How long after a window's end a gap between files is taken for a file that is yet to come. FullStory does not say
@@ -183,7 +183,8 @@ def _require_within(window: ExportWindow, files: Sequence[LegacyFile]) -> None:
     remedy = (
         f"Set `every: {fitting[0]}` for this organization, and `start` to the first window that is still missing."
         if fitting
-        else "No `every` fits such files, since they begin and end at odd times: this source cannot be used."
+        else "No `every` fits such files, which do not begin at a multiple of their length after midnight UTC; "
+        "this source cannot be used."
     )
     raise FilesMisfit(
         f"FullStory's ready-made file {_of(outside[0])} reaches out of the window, which ends at {_at(window.end)}.",
@@ -192,8 +193,10 @@ def _require_within(window: ExportWindow, files: Sequence[LegacyFile]) -> None:
 
 
 def _fits(file: LegacyFile, every: timedelta) -> bool:
+    """Return whether files like this one, side by side, have an edge wherever a window of this length has one."""
+    length = file.stop - file.start
     midnight = file.start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return file.stop <= WindowGrid(midnight, every, timedelta()).containing(file.start).end
+    return not every % length and not (file.start - midnight) % length
 
 
 def _gaps(window: ExportWindow, files: Sequence[LegacyFile]) -> list[str]:

@@ -121,7 +121,7 @@ class Downloader:
         try:
             return self._fetch(httpx.URL(location), partial, headers or {}, refused or _refusal)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            words = shown(f"{type(error).__name__}: {error}", secrets=_secrets(location))
+            words = shown(f"{type(error).__name__}: {error}", secrets=[*_secrets(location), *_words(headers)])
             failure = ConnectionFailed(
                 f"The download of the export's file broke off at byte {partial.size:,} ({words})."
             )
@@ -226,6 +226,10 @@ def _strong_etag(response: httpx.Response) -> str | None:
 def _secrets(location: str) -> list[str]:
     query = location.partition("?")[2]
     return [location, query, *re.findall(r"=([^&]{8,})", query)]
+
+
+def _words(headers: Mapping[str, str] | None) -> list[str]:
+    return [word for value in (headers or {}).values() for word in value.split()]
 
 
 class _SilentWhileDownloading(logging.Filter):

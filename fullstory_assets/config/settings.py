@@ -79,8 +79,8 @@ class Organization(Section):
     )
     api_url: ApiUrl | None = Field(
         default=None,
-        description="Address of the API; https, or http on this machine. Unset: FullStory's for the `source`, in the data "
-        f"centre that the key names. `{SANDBOX}` is the built-in fake FullStory.",
+        description="Address of the API; https, or http on this machine. Unset: that of the `source`, in the "
+        f"key's data centre. `{SANDBOX}` is the built-in fake FullStory.",
     )
     source: Source = Field(
         default="segment_export",

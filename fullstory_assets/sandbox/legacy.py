@@ -10,6 +10,7 @@ import math
 import re
 import threading
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,7 +38,7 @@ class TooManyDownloads(Problem):
         super().__init__(429, "Too many downloads.")
         self.seconds = seconds
 
-    def response(self, headers: Any = None) -> Response:
+    def response(self, headers: Mapping[str, str] | None = None) -> Response:
         """Return it as the API does, with `Retry-After`."""
         return super().response({**(headers or {}), "Retry-After": str(self.seconds)})
 
@@ -72,12 +73,12 @@ class LegacyFiles:
 
     def file(self, file_id: str, org: str, now: datetime) -> Export | None:
         """Return the export that a file is, or `None` when no finished file has this id."""
-        if not re.fullmatch(r"\d{1,18}", file_id):
+        if not re.fullmatch(r"\d{1,15}", file_id):
             return None
         seconds, minutes = divmod(int(file_id), _LENGTH_DIGITS)
         start = EPOCH + timedelta(seconds=seconds)
         end = start + minutes * _MINUTE
-        if not minutes or (start - EPOCH) % (end - start) or end + READY_AFTER > now:
+        if not seconds or not minutes or (start - EPOCH) % (end - start) or end + READY_AFTER > now:
             return None
         return Export(
             org=org, segment="everyone", type="TYPE_EVENT", format="FORMAT_JSON", scope="SCOPE_EVENTS", fields=(),
