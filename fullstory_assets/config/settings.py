@@ -85,7 +85,7 @@ class Organization(Section):
     source: Source = Field(
         default="segment_export",
         description="Which of FullStory's APIs the events come from: `segment_export` makes an export of each window; "
-        "`legacy_export` takes the ready-made files of the deprecated Data Export API (docs/legacy-export.md).",
+        "`legacy_export` takes the ready-made files of the deprecated Data Export API.",
     )
     segment: SegmentId = Field(
         default=_ALL_USERS,
