@@ -157,7 +157,7 @@ class FilesNotReady(ExportError):
 
 
 class FilesMisfit(ExportError):
-    """The legacy API's files do not fit together, or not into the window."""
+    """The legacy API's files overlap, or are longer than the window."""
 
 
 class ExportCancelled(ExportError):

@@ -1,8 +1,8 @@
 """From a window to its landed file by the legacy Data Export API, which has ready-made files and makes none on demand.
 
-Stands in for `export` where an organization has `source: legacy_export`. A window is landed from all the files that lie
-in it: a single one as it is, several joined into one. There is nothing to wait for at FullStory, so a run that died
-before the file had landed is followed by one that fetches it again.
+Stands in for `export` where an organization has `source: legacy_export`. A window is landed from all the files that
+reach into it: a single one as it is, several joined into one. There is nothing to wait for at FullStory, so a run that
+died before the file had landed is followed by one that fetches it again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from fullstory_assets.client.answers import get_time
 from fullstory_assets.client.legacy import LegacyExportClient, LegacyFile
 from fullstory_assets.client.retry import wait_on
 from fullstory_assets.errors import ExportFailed, FilesMisfit, FilesNotReady, LandedFileError, NotFound, StorageError
@@ -22,7 +24,7 @@ from fullstory_assets.export import RESUME_FOR, Landed
 from fullstory_assets.export_record import ExportRecord, close_record, has_landed, read_record, save_record
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
-from fullstory_assets.transform.joined import joined_file
+from fullstory_assets.transform.joined import Keep, joined_file
 from fullstory_assets.windows import EVERY, ExportWindow, ObjectKeys
 
 GAP_PATIENCE = timedelta(hours=48)
@@ -68,7 +70,7 @@ class LegacyExporter:
 
         Raises:
             FilesNotReady: FullStory has not made all the files yet.
-            FilesMisfit: Its files do not lie within windows of this length, or overlap.
+            FilesMisfit: Its files are longer than the window, or overlap.
             ExportFailed: A file is gone, or cannot be read.
             ExportCancelled: `stop` was set.
             ApiError: FullStory refused.
@@ -113,20 +115,15 @@ class LegacyExporter:
         try:
             with joined_file(joined) as append:
                 for file in files:
-                    self._append(file, append, folder)
+                    path = self._download(file, folder)
+                    try:
+                        append(path, _belonging(file, window))
+                    except LandedFileError as error:
+                        raise _unreadable(file, error) from error
+                    path.unlink()
         except OSError as error:
             raise StorageError(f"Writing {joined} failed: {error.strerror or error}.") from error
         return joined
-
-    def _append(self, file: LegacyFile, append: Callable[[Path], None], folder: Path) -> None:
-        path = self._download(file, folder)
-        try:
-            append(path)
-        except LandedFileError as error:
-            raise ExportFailed(
-                f"FullStory's ready-made file {_of(file)} cannot be read. {error.args[0]}", remedy=_UNREADABLE
-            ) from error
-        path.unlink()
 
     def _download(self, file: LegacyFile, folder: Path) -> Path:
         path = folder / "export"
@@ -140,8 +137,28 @@ class LegacyExporter:
         raise ExportFailed(gone, remedy=_UNREADABLE)
 
 
+def _unreadable(file: LegacyFile, error: LandedFileError) -> ExportFailed:
+    return ExportFailed(f"FullStory's ready-made file {_of(file)} cannot be read. {error.args[0]}", remedy=_UNREADABLE)
+
+
+def _belonging(file: LegacyFile, window: ExportWindow) -> Keep | None:
+    """Return which records of the file land with the window; `None` for all.
+
+    A file that reaches out of the window is fetched for the other one as well, and what happened there lands there. A
+    record from outside of the file's own time belongs to neither: it lands, so that staging can say so.
+    """
+    if window.start <= file.start and file.stop <= window.end:
+        return None
+
+    def belongs(record: Any) -> bool:
+        moment = get_time(record, "EventStart") if isinstance(record, dict) else None
+        return moment is None or moment in window or not file.start <= moment < file.stop
+
+    return belongs
+
+
 def files_of(window: ExportWindow, listed: Sequence[LegacyFile], *, now: datetime) -> list[LegacyFile]:
-    """Return the files that make up `window`, oldest first: each of them lies in it, and together they cover it.
+    """Return the files that make up `window`, oldest first: together they cover it, and none is longer.
 
     A time that no file covers, with files before and after it, is taken for one without events once the window is
     `GAP_PATIENCE` old.
@@ -153,10 +170,10 @@ def files_of(window: ExportWindow, listed: Sequence[LegacyFile], *, now: datetim
 
     Raises:
         FilesNotReady: Files are still missing.
-        FilesMisfit: A file reaches out of the window, or two overlap.
+        FilesMisfit: A file is longer than the window, or two overlap.
     """
     files = [file for file in listed if file.start < window.end and file.stop > window.start]
-    _require_within(window, files)
+    _require_short(window, files)
     for one, next_one in pairwise(files):
         if next_one.start < one.stop:
             raise FilesMisfit(
@@ -174,20 +191,21 @@ def files_of(window: ExportWindow, listed: Sequence[LegacyFile], *, now: datetim
     return files
 
 
-def _require_within(window: ExportWindow, files: Sequence[LegacyFile]) -> None:
-    """Check that each record's window is told by its file: else the file would be fetched once for each window."""
-    outside = [file for file in files if file.start < window.start or file.stop > window.end]
-    if not outside:
+def _require_short(window: ExportWindow, files: Sequence[LegacyFile]) -> None:
+    """Refuse a file that is longer than the window: it would be fetched for each of the windows that it covers."""
+    longest = max(files, key=lambda file: file.stop - file.start, default=None)
+    if longest is None or longest.stop - longest.start <= window.every:
         return
-    fitting = [name for name, every in EVERY.items() if all(_fits(file, every) for file in outside)]
+    long_enough = [name for name, every in EVERY.items() if longest.stop - longest.start <= every]
+    fitting = [name for name in long_enough if _fits(longest, EVERY[name])]
     remedy = (
-        f"Set `every: {fitting[0]}` for this organization, and `start` to the first window that is still missing."
-        if fitting
-        else "No `every` fits such files, which do not begin at a multiple of their length after midnight UTC; "
-        "this source cannot be used."
+        f"Set `every: {[*fitting, *long_enough][0]}` for this organization, and `start` to the first window that is "
+        "still missing."
+        if long_enough
+        else "No `every` is as long: this source cannot be used."
     )
     raise FilesMisfit(
-        f"FullStory's ready-made file {_of(outside[0])} reaches out of the window, which ends at {_at(window.end)}.",
+        f"FullStory's ready-made file {_of(longest)} is longer than the window, which ends at {_at(window.end)}.",
         remedy=remedy,
     )
 

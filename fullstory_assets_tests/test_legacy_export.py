@@ -124,31 +124,50 @@ def test_time_alone_does_not_complete_what_is_at_the_end_of_the_list(listed):
         ([file(0, 24)], "1h", "Set `every: 24h`"),
         ([file(2, 4)], "1h", "Set `every: 2h`"),
         ([file(3, 4)], "30m", "Set `every: 1h`"),
-        ([file(3, 3.75), file(3.75, 4.5)], "1h", "Set `every: 3h`"),
-        ([file(2.5, 3.5), file(3.5, 4.5)], "1h", "No `every` fits"),
-        ([file(2.75, 3.25), file(3.25, 3.75)], "1h", "No `every` fits"),
-        ([file(-16, 8)], "1h", "No `every` fits"),
-        ([file(23.5, 24.5)], "24h", "No `every` fits"),
-        ([file(0, 48)], "24h", "No `every` fits"),
+        ([file(3, 3.75), file(3.75, 4.5)], "30m", "Set `every: 3h`"),
+        ([file(2.5, 3.5), file(3.5, 4.5)], "30m", "Set `every: 1h`"),
+        ([file(-16, 8)], "1h", "Set `every: 24h`"),
+        ([file(0, 48)], "24h", "No `every` is as long"),
     ],
-    ids=[
-        "a day",
-        "two hours",
-        "an hour",
-        "45 minutes",
-        "half an hour off",
-        "a quarter off",
-        "a day elsewhere",
-        "across midnight",
-        "two days",
-    ],
-)  # fmt: skip
-def test_a_file_that_reaches_out_of_the_window_is_refused_with_what_fits(listed, every, remedy):
+    ids=["a day", "two hours", "an hour", "45 minutes", "half an hour off", "a day elsewhere", "two days"],
+)
+def test_a_file_that_is_longer_than_the_window_is_refused_with_what_fits(listed, every, remedy):
     asked = window(0, every) if every == "24h" else window(3, every)
-    with pytest.raises(FilesMisfit, match="reaches out of the window") as caught:
+    with pytest.raises(FilesMisfit, match="is longer than the window") as caught:
         files_of(asked, listed, now=LATER)
     assert not caught.value.retryable
     assert remedy in str(caught.value)
+
+
+def record(moment: str, **more: str) -> dict[str, str]:
+    return {"EventStart": f"2026-01-02T{moment}Z", "EventCustomName": moment, **more}
+
+
+def test_files_across_the_edges_land_each_record_with_its_window_only():
+    moments = ["02:30:00.000", "02:59:59.999", "03:00:00.000", "03:29:59.999"]
+    others = ["03:30:00.000", "03:59:59.999", "04:00:00.000", "04:29:59.999"]
+    world = LegacyWorld(file(2.5, 3.5), file(3.5, 4.5), file(4.5, 5.5))
+    world.api.contents["2.5-3.5"] = orjson.dumps([*map(record, moments)])
+    world.api.contents["3.5-4.5"] = orjson.dumps([*map(record, others)])
+    world.api.contents["4.5-5.5"] = b"[]"
+    after = ObjectKeys("acme", window(4))
+    world.land()
+    world.land(after)
+    assert world.names() == [*moments[2:], *others[:2]]
+    assert world.names(after) == others[2:]
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [record("09:00:00"), record("01:00:00"), {"eventstart": "2026-01-02T02:45:00Z"}, {"EventStart": 1}, {}, 3],
+    ids=["later", "earlier", "other case", "a number", "no time", "no record"],
+)
+def test_what_no_other_window_would_land_lands_here_for_staging_to_reject(stray):
+    world = LegacyWorld(file(2.5, 3.5), file(3.5, 4))
+    world.api.contents["2.5-3.5"] = orjson.dumps([record("02:45:00"), stray])
+    world.api.contents["3.5-4"] = b"[]"
+    world.land()
+    assert json.loads(gzip.decompress(world.storage.objects[KEYS.raw])) == [stray]
 
 
 @pytest.mark.parametrize("other", [file(3, 4, "other"), file(3.5, 4)], ids=["same time", "part of it"])

@@ -22,21 +22,29 @@ from fullstory_assets.transform.landed import UNREAD, LandedFile, RawBatch
 _EVENT_FIELD = "eventstart"
 
 
+Keep = Callable[[Any], bool]
+"""Whether a record is kept, by what it was parsed to, or `UNREAD`."""
+
+
 @contextmanager
-def joined_file(target: Path) -> Iterator[Callable[[Path], None]]:
+def joined_file(target: Path) -> Iterator[Callable[[Path, Keep | None], None]]:
     """Give what appends the records of a file to `target`, which is one JSON array in gzip when the context ends.
 
-    It raises `LandedFileError` for a file that is damaged or cut, or that has records and none of them is an event;
-    `target` is then of no use.
+    It takes the file, and which of its records to keep unless it is all. It raises `LandedFileError` for a file that is
+    damaged or cut, or that has records and none of them is an event; `target` is then of no use.
     """
     with igzip.IGzipFile(target, "wb") as file:
         opening = b"["
 
-        def append(part: Path) -> None:
+        def append(part: Path, keep: Keep | None) -> None:
             nonlocal opening
             for batch in _checked(part):
-                file.write(opening + b",".join(batch.texts))
-                opening = b","
+                texts = batch.texts
+                if keep:
+                    texts = [text for text, value in zip(texts, batch.values, strict=True) if keep(value)]
+                if texts:
+                    file.write(opening + b",".join(texts))
+                    opening = b","
 
         yield append
         file.write(b"[]" if opening == b"[" else b"]")
