@@ -385,7 +385,7 @@ def test_a_broken_line_that_would_swallow_the_next_is_refused(line):
         world.land()
 
 
-@pytest.mark.parametrize("empty", [b"[]", gzip.compress(b"[]"), b" [ ] ", gzip.compress(b""), b""])
+@pytest.mark.parametrize("empty", [b"[]", gzip.compress(b"[]"), b" [ ] ", gzip.compress(b""), b""], ids="abcde")
 @pytest.mark.parametrize("which", ["3-3.5", "3.5-4"])
 def test_a_file_without_events_adds_none(empty, which):
     world = LegacyWorld(*HALVES)

@@ -10,12 +10,12 @@ from fullstory_assets.sandbox.events import ShopEvents
 from fullstory_assets.sandbox.legacy import LegacyFiles
 from fullstory_assets_tests.project import EVENTS_PER_HOUR, truth
 
-LIST, GET, CREATE = "GET /api/v1/export/list", "GET /api/v1/export/get", "POST /segments/v1/exports"
+GET, CREATE = "GET /api/v1/export/get", "POST /segments/v1/exports"
 
 
 @pytest.fixture
 def app(request) -> SandboxApp:
-    length = timedelta(minutes=getattr(request, "param", 60))
+    length = timedelta(minutes=request.param)
     faults = ["server_error=500@list", "cut_download=100"]
     return SandboxApp(source=ShopEvents(EVENTS_PER_HOUR), faults=faults, legacy=LegacyFiles(length, per_minute=1000))
 
