@@ -216,9 +216,9 @@ def test_a_window_without_files_lands_as_an_empty_array():
     "content",
     [
         gzip.compress(b'[{"EventStart":"x"}]')[:-9], b'[{"EventStart":"x"}', b'[{"EventStart":"x"},', b"<html>",
-        b'{"message":"no"}', b'{"EventStart":"x"}\n{"EventSta', b'[{"EventStart":"x"}] [',
+        b'{"message":"no"}', b'{"EventStart":"x"}\n{"EventSta', b'[{"EventStart":"x"}] [', b'{"EventStart":"x"}\ntru',
     ],
-    ids=["cut gzip", "cut array", "cut after comma", "page", "error", "cut line", "more"],
+    ids=["cut gzip", "cut array", "cut after comma", "page", "error", "cut line", "more", "cut word"],
 )  # fmt: skip
 @pytest.mark.parametrize("which", ["3-3.5", "3.5-4"])
 def test_nothing_lands_when_one_of_the_files_is_not_whole(content, which, folder):
