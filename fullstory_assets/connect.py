@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from fullstory_assets.client import FullStoryClient
+from fullstory_assets.client.legacy import LEGACY_URL, LegacyExportClient
 from fullstory_assets.config import Organization, api_url_for_key
 
 
@@ -28,11 +29,27 @@ def connect(
         MissingSecret: A variable that the settings name is not set.
     """
     key = organization.api_key(environ)
-    headers = organization.http_headers(environ)
+    url, transport = _address(organization, default=api_url_for_key(key))
+    return FullStoryClient(key, api_url=url, headers=organization.http_headers(environ), transport=transport, wait=wait)
+
+
+def connect_legacy(
+    organization: Organization, *, environ: Mapping[str, str], wait: Callable[[float], None]
+) -> LegacyExportClient:
+    """Return a client for the ready-made files of `organization`, on the same terms as `connect`."""
+    url, transport = _address(organization, default=LEGACY_URL)
+    return LegacyExportClient(
+        organization.api_key(environ),
+        api_url=url,
+        headers=organization.http_headers(environ),
+        transport=transport,
+        wait=wait,
+    )
+
+
+def _address(organization: Organization, *, default: str) -> tuple[str, httpx.BaseTransport | None]:
     if organization.uses_sandbox:
         from fullstory_assets.sandbox.app import SandboxApp
 
-        transport = httpx.WSGITransport(app=SandboxApp())
-        return FullStoryClient(key, api_url="http://sandbox", headers=headers, transport=transport, wait=wait)
-    url = organization.api_url or api_url_for_key(key)
-    return FullStoryClient(key, api_url=url, headers=headers, wait=wait)
+        return "http://sandbox", httpx.WSGITransport(app=SandboxApp())
+    return organization.api_url or default, None

@@ -15,6 +15,8 @@
     ├── ExportError              an export that did not come to its end
     │   ├── ExportFailed         FullStory gave up, and says why     retryable
     │   ├── ExportTimeout        not finished within the deadline    retryable
+    │   ├── FilesNotReady        ready-made files are yet to come    retryable
+    │   ├── FilesMisfit          ready-made files and windows differ
     │   └── ExportCancelled      this run was told to stop
     ├── LandedFileError          the landed file cannot be read      retryable (a new export replaces it)
     ├── SyncPointError           what hauser left cannot be relied on
@@ -145,6 +147,17 @@ class ExportTimeout(ExportError):
 
     retryable = True
     remedy = "Run it again: it goes on waiting for the same export."
+
+
+class FilesNotReady(ExportError):
+    """The legacy API has not made all the files of the window yet."""
+
+    retryable = True
+    remedy = "It is tried again by itself; if this goes on, set a longer `lag`."
+
+
+class FilesMisfit(ExportError):
+    """The legacy API's files overlap, or are longer than the window."""
 
 
 class ExportCancelled(ExportError):

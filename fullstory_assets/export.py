@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta, timezone
+from typing import Protocol
 
 from fullstory_assets.client import FullStoryClient
 from fullstory_assets.client.answers import Operation
@@ -26,7 +27,14 @@ from fullstory_assets.errors import (
     FullStoryAssetsError,
     StorageError,
 )
-from fullstory_assets.export_record import ExportRecord, forget_record, read_record, save_record
+from fullstory_assets.export_record import (
+    ExportRecord,
+    close_record,
+    forget_record,
+    has_landed,
+    read_record,
+    save_record,
+)
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.windows import ObjectKeys
@@ -57,6 +65,21 @@ class Landed:
     bytes: int
     seconds: float
     resumed: bool
+
+
+class WindowExporter(Protocol):
+    """What lands windows of one organization, wherever their files come from; may be shared by threads."""
+
+    def land(self, keys: ObjectKeys, *, not_before: datetime | None = None) -> Landed:
+        """Land the window's file, and its record before the caller reads it.
+
+        What an earlier run has landed and did not finish is taken, unless it was begun earlier than `not_before`.
+        """
+        ...
+
+    def finish(self, keys: ObjectKeys) -> None:
+        """Note that the window is loaded: materializing it again fetches it anew."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -129,7 +152,7 @@ class Exporter:
         self._wait(0)
         record = self._resumable(keys, not_before)
         if record is not None:
-            if self._is_there(keys, record):
+            if has_landed(self.storage, keys, record):
                 return self._landed(keys, record, began, resumed=True)
             try:
                 return self._follow(keys, record, began, resumed=True)
@@ -152,9 +175,7 @@ class Exporter:
 
     def finish(self, keys: ObjectKeys) -> None:
         """Note that the window is loaded: materializing it again makes a new export."""
-        record = read_record(self.storage, keys)
-        if record is not None:
-            save_record(self.storage, keys, replace(record, state="done"))
+        close_record(self.storage, keys)
 
     def _resumable(self, keys: ObjectKeys, not_before: datetime | None) -> ExportRecord | None:
         record = read_record(self.storage, keys)
@@ -187,10 +208,6 @@ class Exporter:
 
     def _landed(self, keys: ObjectKeys, record: ExportRecord, began: datetime, *, resumed: bool) -> Landed:
         return Landed(record, keys.raw, record.bytes or 0, (self.now() - began).total_seconds(), resumed)
-
-    def _is_there(self, keys: ObjectKeys, record: ExportRecord) -> bool:
-        """Return whether the export's file has landed already and is as long as it was then."""
-        return record.state == "landed" and self.storage.size(keys.raw) == record.bytes
 
     def _finished(self, keys: ObjectKeys, record: ExportRecord, *, resumed: bool) -> str:
         """Wait for the export and return its search export's id."""

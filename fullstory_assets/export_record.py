@@ -6,7 +6,7 @@ Serves `export.py`, which writes it at each step of an export, and `preparing.py
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -25,8 +25,8 @@ class ExportRecord:
     """What is kept of an export in storage, at `ObjectKeys.export`.
 
     Args:
-        operation_id: FullStory's operation.
-        segment: The segment it was made of.
+        operation_id: FullStory's operation, or the ids of the legacy API's files.
+        segment: The segment it was made of; empty for the legacy API, whose files are of no segment.
         created_at: When it was started; events that reach FullStory later are not in it.
         state: `pending` until the file has landed, `landed` until the run that landed it has recorded the window, then
             `done`.
@@ -64,3 +64,15 @@ def forget_record(storage: Storage, keys: ObjectKeys) -> None:
 def save_record(storage: Storage, keys: ObjectKeys, record: ExportRecord) -> None:
     """Keep the record, in place of an older one of the window."""
     storage.write_bytes(keys.export, msgspec.json.encode(record))
+
+
+def close_record(storage: Storage, keys: ObjectKeys) -> None:
+    """Note that the window is recorded: what materializes it again makes a new export."""
+    record = read_record(storage, keys)
+    if record is not None:
+        save_record(storage, keys, replace(record, state="done"))
+
+
+def has_landed(storage: Storage, keys: ObjectKeys, record: ExportRecord) -> bool:
+    """Return whether the export's file has landed already and is as long as it was then."""
+    return record.state == "landed" and storage.size(keys.raw) == record.bytes

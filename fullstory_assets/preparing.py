@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fullstory_assets.errors import LandedFileError, StorageError
-from fullstory_assets.export import Exporter
+from fullstory_assets.export import WindowExporter
 from fullstory_assets.export_record import ExportRecord, forget_record, read_record
 from fullstory_assets.outcomes import WindowDone, WindowFailed
 from fullstory_assets.storage.base import Storage
@@ -33,7 +33,7 @@ class Preparer:
     Args:
         org: The organization's name.
         storage: Where files land.
-        exporter: Makes exports; without one, files that landed earlier are taken.
+        exporter: Lands files; without one, files that landed earlier are taken.
         stages: Whether landed files are staged.
         csv: Whether the staged rows are kept as CSV too, in hauser's layout.
         settle: Age from which a window is taken to be complete; an export made before is not resumed then.
@@ -43,7 +43,7 @@ class Preparer:
     org: str
     storage: Storage
     _: KW_ONLY
-    exporter: Exporter | None
+    exporter: WindowExporter | None
     stages: bool
     csv: bool
     settle: timedelta | None

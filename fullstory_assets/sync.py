@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
-from fullstory_assets.export import Exporter
+from fullstory_assets.export import WindowExporter
 from fullstory_assets.line import PATIENCE_SECONDS, Line
 from fullstory_assets.loading import LOAD_ROWS, Loader
 from fullstory_assets.models.update import Models
@@ -38,7 +38,7 @@ class Sync:
         storage: Where files land.
         warehouse: Where rows are loaded; needed only for the step `events`.
         table: Name of the events table.
-        exporter: Makes exports; needed only for the step `raw_events`.
+        exporter: Lands files; needed only for the step `raw_events`.
         stop: Set here when the work ends early, so that waiting exports are cancelled; share it with the exporter.
         models: What is made from the events, if anything.
         adopts: Whether rows of the table without `OrgId` are replaced as well.
@@ -59,7 +59,7 @@ class Sync:
         storage: Storage,
         warehouse: Warehouse | None,
         table: str,
-        exporter: Exporter | None,
+        exporter: WindowExporter | None,
         stop: threading.Event,
         models: Models | None = None,
         adopts: bool = False,

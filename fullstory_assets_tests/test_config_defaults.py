@@ -32,6 +32,18 @@ def test_settings_made_in_code_have_defaults_too():
         Settings.model_validate({"defaults": {"lag": "1m"}, "organizations": []})
 
 
+def test_the_source_may_be_that_of_all(tmp_path):
+    content = (
+        "defaults: {start: 2026-01-01, source: legacy_export}\n"
+        "organizations:\n  - name: acme\n  - {name: other, source: segment_export, segment: uKyq2qbQ}\n"
+    )
+
+    assert [each.source for each in load(tmp_path, content).organizations] == ["legacy_export", "segment_export"]
+    assert complaints(tmp_path, f"{content}  - {{name: third, segment: uKyq2qbQ}}\n")[0].startswith(
+        "fullstory.yaml:5: organizations[2] (third).segment: has no meaning"
+    )
+
+
 @pytest.mark.parametrize(
     ("table", "tables"),
     [

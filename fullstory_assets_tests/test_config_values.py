@@ -266,3 +266,18 @@ def test_what_is_not_the_text_of_a_header(value):
 def test_what_is_not_a_path(path):
     with pytest.raises(ValidationError, match="is not a path"):
         LocalStorageSettings.model_validate({"path": path})
+
+
+@pytest.mark.parametrize("source", ["segment_export", "legacy_export"])
+def test_a_source_can_be_chosen(source):
+    assert organization(source=source, segment="everyone").source == source
+
+
+def test_another_source_is_refused():
+    assert "'segment_export' or 'legacy_export'" in complaint(source="legacy")
+
+
+def test_the_legacy_source_has_no_segments():
+    assert complaint(source="legacy_export", segment="uKyq2qbQ") == (
+        "has no meaning with `source: legacy_export`, whose files are of all users; remove it"
+    )

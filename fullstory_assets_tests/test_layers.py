@@ -17,7 +17,7 @@ LAYERS = (
     {"schema", "config", "catch_up"},
     {"client", "storage", "warehouses", "sandbox", "connect"},
     {"export_record", "hauser", "models"},
-    {"export", "transform"},
+    {"export", "legacy_export", "transform"},
     {"outcomes"},
     {"preparing", "loading", "line", "sync", "retention"},
     {"resources", "partition_status", "dead_runs", "settle"},

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from fullstory_assets.client import FullStoryClient, api, download
+from fullstory_assets.client import FullStoryClient, api, connection, download
 from fullstory_assets.errors import ConnectionFailed, NotFound, RateLimited, ServerError
 from fullstory_assets.sandbox.events import ShopEvents
 from fullstory_assets.sandbox.fault_rules import HEADER
@@ -127,11 +127,11 @@ def test_an_expired_export_is_said_to_be_gone(exports, tmp_path):
 
 def test_a_stall_of_any_length_ends_by_the_clients_own_timeout(exports, tmp_path, monkeypatch):
     short = httpx.Timeout(10, read=0.02)
-    monkeypatch.setattr(api, "TIMEOUT", short)
+    monkeypatch.setattr(connection, "TIMEOUT", short)
     monkeypatch.setattr(download, "TIMEOUT", short)
     with pytest.raises(ConnectionFailed, match="ReadTimeout"):
         exports.fetch("stall=600@create*999", tmp_path / "file")
-    monkeypatch.setattr(api, "TIMEOUT", httpx.Timeout(10))
+    monkeypatch.setattr(connection, "TIMEOUT", httpx.Timeout(10))
     with pytest.raises(ConnectionFailed, match=r"broke off at byte .*ReadTimeout"):
         exports.fetch("stall_download=600*999", tmp_path / "file")
     assert exports.app.count("GET /exported-files/{id}") == api.DOWNLOAD_ATTEMPTS

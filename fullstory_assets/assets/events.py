@@ -114,6 +114,12 @@ def build_events_assets(
     return sync
 
 
+def _origin(organization: Organization) -> dict[str, Any]:
+    if organization.source == "legacy_export":
+        return {"source": organization.source}
+    return {"segment": organization.segment}
+
+
 def _specs(organization: Organization, *, table: str, warehouse_kind: str) -> list[dg.AssetSpec]:
     keys = asset_keys(organization)
     common: dict[str, Any] = {
@@ -128,7 +134,7 @@ def _specs(organization: Organization, *, table: str, warehouse_kind: str) -> li
             keys["raw_events"],
             description=f"Event files of {organization.name} as FullStory exported them, byte for byte.",
             kinds={"gzip", "json"},
-            metadata={"segment": organization.segment},
+            metadata=_origin(organization),
             **common,
         ),
         dg.AssetSpec(

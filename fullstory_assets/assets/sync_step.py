@@ -16,11 +16,9 @@ from fullstory_assets.assets.metadata import window_metadata
 from fullstory_assets.assets.model_keys import model_key
 from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
-from fullstory_assets.client.retry import wait_on
 from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
 from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe, kind_of
-from fullstory_assets.export import Exporter
 from fullstory_assets.models.base import ModelPlan, SqlWarehouse
 from fullstory_assets.models.declared import MODELS
 from fullstory_assets.models.update import Models
@@ -124,8 +122,7 @@ class SyncStep:
             exporter = None
             try:
                 if "raw_events" in self._steps:
-                    client = stack.enter_context(self._connector.open(wait_on(stop)))
-                    exporter = Exporter(client, self._storage, segment=self._organization.segment, stop=stop)
+                    exporter = stack.enter_context(self._connector.exporter(self._storage))
             except FullStoryAssetsError as error:
                 yield WindowFailed(self._windows[0], "export", error)
                 return

@@ -2,6 +2,7 @@
 
 The link is a secret for as long as it lives: whoever has it has the events. So the file is fetched by a client of its
 own that knows neither the key nor the organization's headers, nothing it does is logged, and no error holds the link.
+The legacy API hands out files by itself: it alone is then given the key, and nobody it redirects to.
 The file arrives byte for byte as it was sent; nothing is parsed or inflated while the connection is open.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,7 +19,7 @@ import httpx
 
 from fullstory_assets.client.refusals import shown, status_error
 from fullstory_assets.client.retry import Wait
-from fullstory_assets.errors import ApiError, ConnectionFailed, StorageError
+from fullstory_assets.errors import ApiError, ConnectionFailed, FullStoryAssetsError, StorageError
 
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 """Seconds to wait for a connection, for the next bytes, for room to send, and for a free connection of the pool."""
@@ -30,6 +31,10 @@ _ERROR_BYTES = 4_000
 _LINK_STATUSES = (401, 403, 404, 410)
 
 _downloading: ContextVar[bool] = ContextVar("fullstory_assets_downloading", default=False)
+
+
+Refused = Callable[[httpx.Response], FullStoryAssetsError]
+"""Makes an error of an answer that is a refusal and whose body has not been read."""
 
 
 class LinkExpired(ConnectionFailed):
@@ -88,10 +93,23 @@ class Downloader:
         """Close the connections."""
         self._http.close()
 
-    def fetch(self, location: str, partial: Partial) -> int:
+    def fetch(
+        self,
+        location: str,
+        partial: Partial,
+        *,
+        headers: Mapping[str, str] | None = None,
+        refused: Refused | None = None,
+    ) -> int:
         """Make one attempt to complete `partial` from `location`; return the bytes of the whole file.
 
         When it breaks off, what has arrived stays if the server can continue it.
+
+        Args:
+            location: The link.
+            partial: What has arrived so far.
+            headers: Sent to `location`, and not to where it redirects.
+            refused: Makes the error when `location` itself refuses; without it, it is taken for a signed link.
 
         Raises:
             LinkExpired: The link is not accepted any more.
@@ -101,9 +119,9 @@ class Downloader:
         """
         token = _downloading.set(True)
         try:
-            return self._fetch(location, partial)
+            return self._fetch(httpx.URL(location), partial, headers or {}, refused or _refusal)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            words = shown(f"{type(error).__name__}: {error}", secrets=_secrets(location))
+            words = shown(f"{type(error).__name__}: {error}", secrets=[*_secrets(location), *_words(headers)])
             failure = ConnectionFailed(
                 f"The download of the export's file broke off at byte {partial.size:,} ({words})."
             )
@@ -114,9 +132,9 @@ class Downloader:
         # Raised out here because httpx's errors hold the request, and an error's context outlives `from None`.
         raise failure
 
-    def _fetch(self, location: str, partial: Partial) -> int:
-        with self._open(httpx.URL(location), partial.range_headers()) as response:
-            start = _check_answer(response, partial)
+    def _fetch(self, url: httpx.URL, partial: Partial, headers: Mapping[str, str], refused: Refused) -> int:
+        with self._open(url, partial.range_headers(), headers) as response:
+            start = _check_answer(response, partial, refused if response.url == url else _refusal)
             with partial.file.open("ab" if start else "wb", buffering=_BUFFER_BYTES) as file:
                 # No chunk size: httpx would hold back up to that many bytes, and lose them when the connection breaks.
                 for chunk in response.iter_raw():
@@ -128,13 +146,16 @@ class Downloader:
         return size
 
     @contextmanager
-    def _open(self, url: httpx.URL, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    def _open(
+        self, url: httpx.URL, headers: dict[str, str], first_headers: Mapping[str, str]
+    ) -> Iterator[httpx.Response]:
+        sent = {**first_headers, **headers}
         for _ in range(MAX_REDIRECTS):
-            with self._http.stream("GET", url, headers=headers) as response:
+            with self._http.stream("GET", url, headers=sent) as response:
                 if response.next_request is None:
                     yield response
                     return
-                url = _safe_target(url, response.next_request.url)
+                url, sent = _safe_target(url, response.next_request.url), headers
         raise ConnectionFailed("The download of the export's file was redirected too often.")
 
 
@@ -144,7 +165,7 @@ def _safe_target(url: httpx.URL, target: httpx.URL) -> httpx.URL:
     raise ConnectionFailed("The download of the export's file was redirected to an address that is not encrypted.")
 
 
-def _check_answer(response: httpx.Response, partial: Partial) -> int:
+def _check_answer(response: httpx.Response, partial: Partial, refused: Refused) -> int:
     """Return the position of the answer's first byte, after making `partial` fit to it."""
     if response.status_code == 200:
         partial.discard()
@@ -155,7 +176,7 @@ def _check_answer(response: httpx.Response, partial: Partial) -> int:
     if response.status_code < 300 or response.status_code == 416:
         partial.discard()
         raise ConnectionFailed(f"The download of the export's file cannot be continued ({response.status_code}).")
-    raise _refusal(response)
+    raise refused(response)
 
 
 def _continues(response: httpx.Response, partial: Partial) -> bool:
@@ -205,6 +226,10 @@ def _strong_etag(response: httpx.Response) -> str | None:
 def _secrets(location: str) -> list[str]:
     query = location.partition("?")[2]
     return [location, query, *re.findall(r"=([^&]{8,})", query)]
+
+
+def _words(headers: Mapping[str, str] | None) -> list[str]:
+    return [word for value in (headers or {}).values() for word in value.split()]
 
 
 class _SilentWhileDownloading(logging.Filter):

@@ -44,6 +44,7 @@ from fullstory_assets.config.values import (
     SecretHeader,
     Section,
     SegmentId,
+    Source,
     SqlName,
     UtcTime,
     VariableName,
@@ -57,6 +58,7 @@ from fullstory_assets.errors import MissingSecret
 from fullstory_assets.windows import EVERY, WindowGrid
 
 _HOUR = timedelta(hours=1)
+_ALL_USERS = "everyone"
 _ANY_MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 NO_SOURCE = "the sandbox"
@@ -79,11 +81,16 @@ class Organization(Section):
     )
     api_url: ApiUrl | None = Field(
         default=None,
-        description="Address of the API; https, or http on this machine. Unset: the one of the key's data centre. "
-        f"`{SANDBOX}` is the built-in fake FullStory.",
+        description="Address of the API; https, or http on this machine. Unset: that of the `source`, in the "
+        f"key's data centre. `{SANDBOX}` is the built-in fake FullStory.",
+    )
+    source: Source = Field(
+        default="segment_export",
+        description="Which of FullStory's APIs the events come from: `segment_export` makes an export of each window; "
+        "`legacy_export` takes the ready-made files of the deprecated Data Export API.",
     )
     segment: SegmentId = Field(
-        default="everyone",
+        default=_ALL_USERS,
         description="Id of the segment to export: the last part of the segment's address in FullStory. "
         "`everyone` is all users.",
     )
@@ -134,6 +141,13 @@ class Organization(Section):
         if "every" in info.data:
             WindowGrid(start, info.data["every"], _HOUR)
         return start
+
+    @field_validator("segment")
+    @classmethod
+    def _has_a_meaning(cls, segment: str, info: ValidationInfo) -> str:
+        if info.data.get("source") == "legacy_export" and segment != _ALL_USERS:
+            raise ValueError("has no meaning with `source: legacy_export`, whose files are of all users; remove it")
+        return segment
 
     @field_validator("lag")
     @classmethod

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -236,6 +236,9 @@ SegmentId = Annotated[
     str, matching(r"[!-.0-~]{1,200}", "the id alone: the last part of the segment's address in FullStory")
 ]
 """Id of a segment."""
+
+Source = Literal["segment_export", "legacy_export"]
+"""Where an organization's events come from."""
 
 VariableName = Annotated[str, AfterValidator(_variable)]
 """Name of an environment variable."""

@@ -51,7 +51,7 @@ _SETTINGS = (
     Setting("StartTime", "time", "`start`", "Rounded down to a multiple of `every`; UTC when it has no zone. Unset: by the sync point, else 30 days ago."),
     Setting("SegmentId", "text", "`segment`"),
     Setting("ApiURL", "text", "`api_url`", "Left out when it is the default: the address then follows from the key.", secret=True),
-    Setting("ExportURL", "text", "", "The old export API is replaced by segment exports (`ApiURL`).", secret=True),
+    Setting("ExportURL", "text", "", "The old export API is replaced by segment exports; an account that has only the old one sets `source: legacy_export`.", secret=True),
     Setting(HEADERS, "text", "`headers`", "Put each value into the variable that the report names; it is never copied, but for headers such as `User-Agent`.", secret=True),
     Setting("FilePrefix", "text", "`prefix`, or part of `path`", "A folder. File names are made of organization, day and window."),
     Setting("IncludeMobileAppsFields", "switch", "", "No list of fields is sent, so that all arrive, mobile ones too."),

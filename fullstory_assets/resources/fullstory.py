@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from pydantic import Field
 from fullstory_assets.config import Organization
 
 if TYPE_CHECKING:
-    from fullstory_assets.client import FullStoryClient
+    from fullstory_assets.export import WindowExporter
+    from fullstory_assets.storage.base import Storage
 
 
 def fullstory_key(organization: Organization) -> str:
@@ -21,7 +22,7 @@ def fullstory_key(organization: Organization) -> str:
 
 
 class Connector:
-    """Opens clients for one organization; its key is read from the environment only then.
+    """Opens one organization's API; its key is read from the environment only then.
 
     Args:
         organization: Its settings.
@@ -34,15 +35,25 @@ class Connector:
         self.organization = organization
         self.stop = threading.Event()
 
-    def open(self, wait: Callable[[float], None]) -> "FullStoryClient":
-        """Return a client whose pauses go through `wait`; close it after use.
+    @contextmanager
+    def exporter(self, storage: "Storage") -> Iterator["WindowExporter"]:
+        """Give what lands the organization's windows in `storage`; its pauses end when `stop` is set.
 
         Raises:
             MissingSecret: An environment variable that the settings name is not set.
         """
-        from fullstory_assets.connect import connect
+        from fullstory_assets.client.retry import wait_on
+        from fullstory_assets.connect import connect, connect_legacy
+        from fullstory_assets.export import Exporter
+        from fullstory_assets.legacy_export import LegacyExporter
 
-        return connect(self.organization, environ=os.environ, wait=wait)
+        wait, stop = wait_on(self.stop), self.stop
+        if self.organization.source == "legacy_export":
+            with connect_legacy(self.organization, environ=os.environ, wait=wait) as client:
+                yield LegacyExporter(client, storage, stop=stop)
+        else:
+            with connect(self.organization, environ=os.environ, wait=wait) as client:
+                yield Exporter(client, storage, segment=self.organization.segment, stop=stop)
 
 
 class FullStoryResource(dg.ConfigurableResource[Connector]):

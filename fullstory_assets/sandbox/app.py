@@ -30,6 +30,7 @@ from fullstory_assets.sandbox.fault_grammar import Fault
 from fullstory_assets.sandbox.fault_rules import ActiveFaults, FaultRules
 from fullstory_assets.sandbox.faults.kinds import Step
 from fullstory_assets.sandbox.files import ExportFiles
+from fullstory_assets.sandbox.legacy import LegacyFiles
 from fullstory_assets.sandbox.lists import LARGEST_PAGE, page
 from fullstory_assets.sandbox.moments import format_moment
 from fullstory_assets.sandbox.problems import Problem, http_response, json_response, xml_response
@@ -53,6 +54,8 @@ _ROUTES = Map([
     Rule("/operations/v1/<id>/cancel", endpoint="cancel", methods=["POST"]),
     Rule("/search/v1/exports/<id>/results", endpoint="results", methods=["GET"]),
     Rule("/exported-files/<id>", endpoint="download", methods=["GET"]),
+    Rule("/api/v1/export/list", endpoint="list", methods=["GET"]),
+    Rule("/api/v1/export/get", endpoint="get", methods=["GET"]),
 ])  # fmt: skip
 
 _ID_OF: dict[str, Purpose] = {"operation": "operation", "cancel": "operation", "results": "export", "download": "file"}
@@ -94,6 +97,7 @@ class SandboxApp:
         accounts: Whose key a key is; `None` for nobody's.
         faults: Those that hold for every request, each as it would stand in the header `X-Sandbox-Fault`.
         seed: Of the faults that strike only a share of requests.
+        legacy: The ready-made files of the legacy API.
 
     Raises:
         ValueError: There is no such fault, or its argument or a condition is wrong.
@@ -109,12 +113,14 @@ class SandboxApp:
         accounts: Callable[[str], Account | None] = sandbox_account,
         faults: Sequence[str] = (),
         seed: int = 0,
+        legacy: LegacyFiles | None = None,
     ) -> None:
         self._latency = latency
         self._clock = clock
         self._accounts = accounts
         self._files = ExportFiles(source or ShopEvents(events_per_hour))
         self._rules = FaultRules(faults, seed=seed)
+        self._legacy = legacy or LegacyFiles()
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
         self._exports: list[Export] = []
@@ -188,6 +194,8 @@ class SandboxApp:
 
     def _export(self, request: Request, step: Step, id_: str, account: Account | None, now: datetime) -> Export | None:
         """Return the export that a request is about or asks for, if it can be told."""
+        if step == "get":
+            return self._legacy.file(request.args.get("id", ""), (account or NOBODY).org, now)
         if step != "create":
             return Export.of_id(id_, _ID_OF[step]) if step in _ID_OF else None
         try:
@@ -259,6 +267,18 @@ class SandboxApp:
         signed = f"expires={seconds}&signature={link_signature(file_id, seconds)}"
         location = f"{call.request.host_url}exported-files/{file_id}?{signed}"
         return json_response({"location": location, "expires": format_moment(expires)})
+
+    def _list(self, call: _Call) -> Response:
+        _demand_export_right(call.account)
+        return json_response(self._legacy.page(call.request.args.get("start", ""), call.now))
+
+    def _get(self, call: _Call) -> Response:
+        _demand_export_right(call.account)
+        export = call.own_export()
+        self._legacy.admit(export.org, call.now)
+        response = self._files.response(call.request, export, call.faults)
+        response.headers["Content-Disposition"] = 'attachment; filename="DataExport.json.gz"'
+        return response
 
     def _download(self, call: _Call) -> Response:
         request, export = call.request, call.export

@@ -160,7 +160,7 @@ class FaultRules:
         asked = dict.fromkeys([*self._standing, *read_faults(request.headers.get(HEADER, ""))])
         window = (export.start, export.end) if export else None
         concerned = [fault for fault in asked if fault.concerns(key, window)]
-        if export and step != "create":
+        if export and step in STEPS_OF_AN_EXPORT:
             return self.of_export(export, step, concerned)
         told = (request.method, request.full_path, request.headers.get("Authorization", ""))
         scope = hashlib.sha256("\n".join(told).encode() + request.get_data()).hexdigest()[:32]

@@ -25,8 +25,10 @@ lives (`timedelta`); `contents`: what an export holds (`Contents`); `lines`: the
 (`Iterator[bytes]`).
 """
 
-Step = Literal["me", "segments", "segment", "create", "operations", "operation", "cancel", "results", "download"]
-"""The requests there are: the two lists, a segment's row, and the steps of an export."""
+Step = Literal[
+    "me", "segments", "segment", "create", "operations", "operation", "cancel", "results", "download", "list", "get"
+]
+"""The requests there are: the two lists, a segment's row, the steps of an export, and the two of the legacy API."""
 
 STEPS_OF_AN_EXPORT: tuple[Step, ...] = ("operation", "cancel", "results", "download")
 """Requests about an export that there is."""
