@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from fullstory_assets.config.defaults import plain_name
 from fullstory_assets.config.document import Document, Problem
 from fullstory_assets.config.keys_file import KeysFile, read_keys_file
-from fullstory_assets.config.organizations import plain_name
 from fullstory_assets.config.values import LocalPath, Origin
 from fullstory_assets.errors import ConfigError
 

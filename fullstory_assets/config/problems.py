@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from fullstory_assets.config.defaults import OWN
 from fullstory_assets.config.docs import SECTIONS, settings_of
 from fullstory_assets.config.document import Document, Location, Problem
 from fullstory_assets.config.keyed import Keyed
-from fullstory_assets.config.organizations import OWN
 from fullstory_assets.config.settings import Organization, Settings
 from fullstory_assets.config.values import SecretHeader
 

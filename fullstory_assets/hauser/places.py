@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from fullstory_assets.config.organizations import PLACEHOLDER
+from fullstory_assets.config.defaults import PLACEHOLDER
 from fullstory_assets.config.storages import S3StorageSettings, StorageSettings
 from fullstory_assets.config.values import Origin
 from fullstory_assets.errors import SyncPointError

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from fullstory_assets.config.defaults import PLACEHOLDER
 from fullstory_assets.config.keys_file import read_keys_file
-from fullstory_assets.config.organizations import PLACEHOLDER
 from fullstory_assets.errors import ConfigError
 from fullstory_assets.hauser.durations import DAY, MINUTE
 

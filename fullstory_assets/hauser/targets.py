@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fullstory_assets.config.organizations import PLACEHOLDER
+from fullstory_assets.config.defaults import PLACEHOLDER
 from fullstory_assets.hauser.config import ONLY
 from fullstory_assets.hauser.draft import Draft, Variable
 from fullstory_assets.hauser.durations import DAY
