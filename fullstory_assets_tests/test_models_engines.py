@@ -1,0 +1,123 @@
+"""Models on every engine but DuckDB: each column against an independent computation, and updates against making anew."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+import pytest
+
+from fullstory_assets.models.declared import MODELS, SESSIONS
+from fullstory_assets.models.update import Updated
+from fullstory_assets.schema import EVENTS, TableSchema
+from fullstory_assets.warehouses.base import StagedWindow
+from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
+from fullstory_assets.warehouses.postgres import PostgresWarehouse
+from fullstory_assets_tests import models_in_python as expected
+from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
+from fullstory_assets_tests.gcs_server import GCSServer, gcs_server
+from fullstory_assets_tests.models_world import ORGS, ModelsWorld
+from fullstory_assets_tests.postgres_server import PostgresServer
+from fullstory_assets_tests.snowflake_server import SnowflakeDatabase
+from fullstory_assets_tests.visits import Visits
+
+pytest_plugins = ["fullstory_assets_tests.target_fixtures"]
+
+ENGINES = ("postgres", "redshift", "snowflake", "bigquery")
+
+
+class Uploading(BigQueryWarehouse):
+    """Puts the files where a storage would have put them."""
+
+    storage: GCSServer
+
+    def replace_windows(self, table: str, schema: TableSchema, windows: Sequence[StagedWindow]) -> list[int]:
+        for staged in windows:
+            self.storage.objects.put("events", {"name": staged.path.name}, staged.path.read_bytes())
+        uploaded = [replace(staged, uri=f"gs://events/{staged.path.name}") for staged in windows]
+        return super().replace_windows(table, schema, uploaded)
+
+
+@pytest.fixture
+def in_postgres(postgres: PostgresServer) -> PostgresWarehouse:
+    name = f"m{uuid4().hex}"
+    with closing(postgres.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(f"CREATE DATABASE {name}")
+    connect = partial(psycopg2.connect, host="127.0.0.1", port=postgres.port, user="postgres", dbname=name)
+    return PostgresWarehouse(connect, "test")
+
+
+@pytest.fixture
+def in_redshift(database: Any) -> Any:
+    return database.warehouse()
+
+
+@pytest.fixture
+def in_snowflake(snowflake_port: int) -> Iterator[Any]:
+    database = SnowflakeDatabase(snowflake_port, f"M{uuid4().hex.upper()}")
+    yield database.warehouse()
+    database.drop()
+
+
+@pytest.fixture(scope="module")
+def bigquery_server() -> Iterator[tuple[BigQueryServer, GCSServer]]:
+    if not INSTALLED:
+        pytest.skip(MISSING)
+    with gcs_server() as storage:
+        storage.objects.make_bucket("events")
+        server = BigQueryServer(storage.url)
+        yield server, storage
+        server.stop()
+
+
+@pytest.fixture
+def in_bigquery(bigquery_server: tuple[BigQueryServer, GCSServer]) -> Iterator[Any]:
+    server, storage = bigquery_server
+    with closing(server.client()) as client:
+        client.create_dataset(name := f"m{uuid4().hex}")
+        warehouse = Uploading(client, name, patience_seconds=20)
+        object.__setattr__(warehouse, "storage", storage)
+        yield warehouse
+        for dataset in (name, "kept", "anew"):
+            client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)
+
+
+@pytest.fixture(params=ENGINES)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> ModelsWorld:
+    return ModelsWorld(request.getfixturevalue(f"in_{request.param}"), tmp_path)
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=str)
+
+
+def test_every_column_is_right(world: ModelsWorld):
+    rows = []
+    for place, org in enumerate(ORGS):
+        visits = Visits(40 + place)
+        world.load_all(org, visits.hours)
+        assert world.models.update(org) == Updated(0, anew=True)
+        rows += [{**dict.fromkeys(column.name for column in EVENTS), **row, "OrgId": org} for row in visits]
+    sessions = expected.sessions(rows)
+    found = {model.name: world.rows(model) for model in MODELS}
+    assert in_order(found["sessions"]) == in_order(sessions)
+    assert in_order(found["pages"]) == in_order(expected.pages(rows))
+    assert in_order(found["identifies"]) == in_order(expected.identifies(rows))
+    assert in_order(found["users"]) == in_order(expected.users(sessions))
+    assert in_order(found["devices"]) == in_order(expected.devices(sessions))
+    assert in_order(found["events"]) == in_order(expected.events(rows))
+
+
+def test_after_every_load_they_are_as_if_made_anew(world: ModelsWorld):
+    world.shuffle_loads(3, seed=11)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [21, 22])
+def test_after_thirty_loads_too(world: ModelsWorld, seed: int):
+    world.shuffle_loads(15, seed=seed)
