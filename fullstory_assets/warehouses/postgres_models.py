@@ -60,7 +60,7 @@ class ModelsInPostgres(ABC):
     def define(self, schema: str, statements: Sequence[str]) -> None:
         """Make a schema, if it is missing, and run statements that make tables and views in it: all or none."""
         self._prepare_models(schema)
-        self._replace(schema, statements)
+        self._change_models(schema, statements)
 
     def execute(self, statements: Sequence[str]) -> None:
         """Run the statements in one transaction."""
@@ -70,9 +70,9 @@ class ModelsInPostgres(ABC):
 
     def replace(self, schema: str, statements: Sequence[str], *, unless: str) -> bool:
         """Run the statements in one transaction, unless the query after them has rows; return whether it did not."""
-        return self._replace(schema, statements, unless)
+        return self._change_models(schema, statements, unless)
 
-    def _replace(self, schema: str, statements: Sequence[str], unless: str = "") -> bool:
+    def _change_models(self, schema: str, statements: Sequence[str], unless: str = "") -> bool:
         with self._transaction() as cursor:
             self._take_turn(cursor, schema)
             for statement in statements:
