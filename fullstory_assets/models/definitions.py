@@ -96,33 +96,24 @@ class Definitions:
     def _behind_column(self, column: Column) -> str:
         return {
             "statement": "",
-            "comment": f" comment {_text(column.description)}",
-            "options": f" options(description = {_escaped(column.description)})",
+            "comment": f" comment {self.dialect.quoted(column.description)}",
+            "options": f" options(description = {self.dialect.quoted(column.description)})",
         }[self.dialect.comments]
 
     def _behind_table(self, description: str) -> str:
         return {
             "statement": "",
-            "comment": f" comment = {_text(description)}",
-            "options": f" options(description = {_escaped(description)})",
+            "comment": f" comment = {self.dialect.quoted(description)}",
+            "options": f" options(description = {self.dialect.quoted(description)})",
         }[self.dialect.comments]
 
     def _comments(self, kind: str, name: str, description: str, columns: Sequence[Column]) -> list[str]:
         if self.dialect.comments != "statement":
             return []
-        of_all = f"comment on {kind} {self.name_of(name)} is {_text(description)}"
+        of_all = f"comment on {kind} {self.name_of(name)} is {self.dialect.quoted(description)}"
         return [of_all, *self._comments_of_columns(name, columns)]
 
     def _comments_of_columns(self, name: str, columns: Sequence[Column]) -> Iterator[str]:
         if self.dialect.comments == "statement":
             for column in columns:
-                yield f"comment on column {self.name_of(name)}.{column.name} is {_text(column.description)}"
-
-
-def _text(text: str) -> str:
-    return f"""'{text.replace("'", "''")}'"""
-
-
-def _escaped(text: str) -> str:
-    # BigQuery knows no doubled quotes.
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+                yield f"comment on column {self.name_of(name)}.{column.name} is {self.dialect.quoted(column.description)}"

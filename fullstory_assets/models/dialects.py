@@ -36,6 +36,7 @@ class ModelDialect:
         without_zone: Regular expression of those of its types that hold times without a zone.
         naive: Such a time, from its text `{text}`.
         utc: Such a time `{value}`, which is UTC, with its zone, whatever that of the session is.
+        escapes: What stands for a character within the quotes of a text, in this order.
         types: Its types in SQL, where they are not spelled as in `Dialect`.
     """
 
@@ -51,7 +52,14 @@ class ModelDialect:
     without_zone: str = "timestamp without time zone"
     naive: str = "cast('{text}' as timestamp)"
     utc: str = "({value} at time zone 'UTC')"
+    escapes: tuple[tuple[str, str], ...] = (("'", "''"),)
     types: Mapping[ColumnType, str] = field(default_factory=dict)
+
+    def quoted(self, text: str) -> str:
+        """Return a text as a constant."""
+        for character, escape in self.escapes:
+            text = text.replace(character, escape)
+        return f"'{text}'"
 
     def literal(self, moment: datetime) -> str:
         """Return a time as a constant."""
@@ -111,6 +119,7 @@ DIALECTS: Mapping[str, ModelDialect] = {
         moment="timestamp '{text}'",
         json_text="{value}",
         comments="options",
+        escapes=(("\\", "\\\\"), ("'", "\\'")),
         without_zone="DATETIME",
         types={"int64": "int64", "float64": "float64", "text": "string", "timestamp": "timestamp", "json": "string"},
     ),
@@ -125,6 +134,7 @@ DIALECTS: Mapping[str, ModelDialect] = {
         moment="cast('{text}' as timestamp_tz)",
         json_text="to_json({value})",
         comments="comment",
+        escapes=(("\\", "\\\\"), ("'", "''")),
         without_zone=r"TIMESTAMP_NTZ\(\d\)",
         naive="cast('{text}' as timestamp_ntz)",
         utc="to_timestamp_tz(to_varchar({value}, 'YYYY-MM-DD HH24:MI:SS.FF9') || ' +00:00')",
