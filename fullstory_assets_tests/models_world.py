@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -92,6 +93,23 @@ class ModelsWorld:
             f"select '{model.name}' as model, count(*) as number from (select {key} from "
             f"{self.models.name(model.name)} group by {key} having count(*) > 1) as twice"
         )
+
+    def load_at_once(self, loads: int, *, seed: int) -> None:
+        """Let two load and update at once, each an organization of its own, then compare with models made anew."""
+
+        def load(org: str) -> None:
+            visits, dice = Visits(f"{org}-{seed}"), random.Random(seed)  # noqa: S311 - tests are repeatable
+            own = ModelsWorld(self.warehouse, self.folder)
+            own.models.update(org)
+            for _ in range(loads):
+                number = dice.randrange(HOURS)
+                own.load(org, number, visits.change(number))
+                own.models.update(org)
+
+        with ThreadPoolExecutor() as pool:
+            for done in [pool.submit(load, org) for org in ORGS]:
+                done.result()
+        self.require_equal_to_anew(*ORGS)
 
     def shuffle_loads(self, loads: int, *, seed: int) -> None:
         """Load hours in any order, some of them changed; after every update compare with models that are made anew."""

@@ -1,4 +1,4 @@
-"""Models on every engine but DuckDB: each column against an independent computation, and updates against making anew."""
+"""Models on every engine but DuckDB: columns against an independent computation, updates against making anew."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from fullstory_assets.models.declared import MODELS, SESSIONS
+from fullstory_assets.models.declared import MODELS
 from fullstory_assets.models.update import Updated
 from fullstory_assets.schema import EVENTS, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
@@ -111,6 +111,29 @@ def test_every_column_is_right(world: ModelsWorld):
     assert in_order(found["users"]) == in_order(expected.users(sessions))
     assert in_order(found["devices"]) == in_order(expected.devices(sessions))
     assert in_order(found["events"]) == in_order(expected.events(rows))
+    for model in MODELS:
+        assert comments(world.warehouse, model.name) == {it.name: it.description for it in model.columns}
+
+
+def comments(warehouse: Any, name: str) -> dict[str, str]:
+    """Return what the engine knows of a model's columns."""
+    if warehouse.kind == "bigquery":
+        table = warehouse.client.get_table(f"{warehouse.client.project}.kept.{name}")
+        return {field.name: field.description for field in table.schema}
+    if warehouse.kind == "snowflake":
+        described = f"select lower(column_name), comment from {warehouse.qualified('information_schema')}.columns "
+        return dict(warehouse.query(f"{described} where table_schema = 'KEPT' and table_name = '{name.upper()}'"))
+    return dict(
+        warehouse.query(
+            f"select attname, col_description(attrelid, attnum) from pg_attribute where attrelid = 'kept.{name}'::regclass "
+            "and attnum > 0"
+        )
+    )
+
+
+@pytest.mark.parametrize("world", ["postgres", "redshift", "snowflake"], indirect=True)
+def test_two_that_update_at_once_take_turns(world: ModelsWorld):
+    world.load_at_once(3, seed=5)
 
 
 def test_after_every_load_they_are_as_if_made_anew(world: ModelsWorld):

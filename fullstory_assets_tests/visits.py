@@ -31,7 +31,7 @@ class Visits:
         seed: Of everything.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - tests are repeatable
         self._number = 0
         self.hours: dict[int, list[dict[str, Any]]] = {number: [] for number in range(HOURS)}

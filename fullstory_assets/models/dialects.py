@@ -107,6 +107,7 @@ DIALECTS: Mapping[str, ModelDialect] = {
         part="regexp_substr({value}, '{pattern}', 1, 1, 'e')",
         moment="cast('{text}' as timestamptz)",
         json_text="json_serialize({value})",
+        escapes=(("\\", "\\\\"), ("'", "''")),
     ),
     # https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#regexp_extract: the group, if any.
     "bigquery": ModelDialect(

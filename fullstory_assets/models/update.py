@@ -20,8 +20,8 @@ from uuid import uuid4
 from fullstory_assets.errors import WarehouseError, WarehouseLocked
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
 from fullstory_assets.models.declared import TABLES, VIEWS, Model
-from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.definitions import INTERNAL, OWN, Definitions
+from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.render import SESSION, Renderer
 from fullstory_assets.models.source import EventSource, of_all
 from fullstory_assets.schema import EVENTS, TableSchema

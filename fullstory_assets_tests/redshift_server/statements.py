@@ -15,7 +15,8 @@ _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|;", 
 _UNKNOWN = {
     "42601": (
         r"ADD\s+COLUMN\s+IF\b", r"ADD\s+COLUMN\b.*,\s*ADD\s+COLUMN\b", r"\bON\s+CONFLICT\b", r"\bFILTER\s*\(",
-        r"\bLATERAL\b", r"\bEXCEPT\s+ALL\b", r"^\s*DELETE\s+FROM\s+\S+\s+(AS\s+)?(?!USING|WHERE)\w", r"^\s*LOCK\b.*\bMODE\b", r"\bSAVEPOINT\b", r"\bRETURNING\b", r"\bFROM\s+STDIN\b",
+        r"\bLATERAL\b", r"^\s*LOCK\b.*\bMODE\b", r"\bSAVEPOINT\b", r"\bRETURNING\b", r"\bFROM\s+STDIN\b",
+        r"\bEXCEPT\s+ALL\b", r"^\s*DELETE\s+FROM\s+\S+\s+(AS\s+)?(?!USING|WHERE)\w",
     ),
     "0A000": (r"^\s*CREATE\s+(UNIQUE\s+)?INDEX\b", r"^\s*CREATE\s+(DOMAIN|TRIGGER)\b"),
     "42883": (r"\bto_reg\w+\s*\(", r"\bhashtext\s*\(", r"\bpg_\w*advisory\w*\s*\(", r"\bstring_agg\s*\("),
