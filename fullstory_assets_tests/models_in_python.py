@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -84,6 +85,7 @@ def events(of: Iterable[dict[str, Any]]) -> Rows:
     return [
         {
             **{friendly(name): None if value == "" else value for name, value in row.items()},
+            "custom_vars": json.loads(row["CustomVars"]) if row["CustomVars"] else None,
             "full_session_id": None if row["SessionId"] is None else f"{row['UserId']}:{row['SessionId']}",
             "source_type": "server" if row["SessionId"] is None else _source_type(row),
             "replay_url": None if row["SessionId"] is None else f"{REPLAYS}{row['UserId']}:{row['SessionId']}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
 from fullstory_assets.models.declared import MODELS, Model
 from fullstory_assets.models.update import Models
-from fullstory_assets.schema import EVENTS
+from fullstory_assets.schema import EVENTS, ColumnType
 from fullstory_assets.warehouses.base import Warehouse
 from fullstory_assets_tests.contracts.staging import hour, stage
 from fullstory_assets_tests.visits import HOURS, Visits
@@ -33,25 +34,31 @@ class ModelsWorld:
     Args:
         warehouse: An empty one.
         folder: For staged files.
+        tables: Events tables by organization, where it is not the usual one.
     """
 
-    def __init__(self, warehouse: ModelWarehouse, folder: Path) -> None:
+    def __init__(self, warehouse: ModelWarehouse, folder: Path, tables: Mapping[str, str] | None = None) -> None:
         self.warehouse = warehouse
+        self.tables = {**dict.fromkeys(ORGS, TABLE), **(tables or {})}
         self.folder = folder
         self.models = self.in_schema("kept")
         self.anew = self.in_schema("anew")
-        self.warehouse.ensure_table(TABLE, EVENTS)
+        for table in {*self.tables.values()}:
+            self.warehouse.ensure_table(table, EVENTS)
 
     def in_schema(self, schema: str) -> Models:
         """Return the models in a schema of their own."""
-        organizations = tuple(OrganizationEvents(org, TABLE, fullstory_org="o-1") for org in ORGS)
+        organizations = tuple(OrganizationEvents(org, self.tables[org], fullstory_org="o-1") for org in ORGS)
         return Models(self.warehouse, ModelPlan(schema, organizations, replay_host="app.test"))
 
     def rows(self, model: Model) -> list[dict[str, Any]]:
         """Return a model's rows; times are UTC."""
-        names = [column.name for column in model.columns]
-        found = self.warehouse.query(f"select {', '.join(names)} from {self.models.name(model.name)}")
-        return [dict(zip(names, map(_plain, row), strict=True)) for row in found]
+        columns = [(column.name, column.type) for column in model.columns]
+        names = ", ".join(name for name, _ in columns)
+        found = self.warehouse.query(f"select {names} from {self.models.name(model.name)}")
+        return [
+            {name: _plain(value, type_) for (name, type_), value in zip(columns, row, strict=True)} for row in found
+        ]
 
     def load(self, org: str, number: int, rows: list[dict[str, Any]]) -> None:
         """Load an hour, as far as that goes before the models are brought up to date."""
@@ -61,7 +68,7 @@ class ModelsWorld:
         """The same with many hours at once."""
         staged = [stage(self.folder, rows, window=hour(number), org=org) for number, rows in hours.items()]
         self.models.note(org, [each.window for each in staged])
-        self.warehouse.replace_windows(TABLE, EVENTS, staged)
+        self.warehouse.replace_windows(self.tables[org], EVENTS, staged)
         for each in staged:
             each.path.unlink()
 
@@ -126,7 +133,9 @@ class ModelsWorld:
                 self.require_equal_to_anew(*ORGS)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, column_type: ColumnType) -> object:
+    if column_type == "json" and isinstance(value, str):
+        return json.loads(value)
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc) if value.utcoffset() is not None else value.replace(tzinfo=timezone.utc)
     return int(value) if isinstance(value, Decimal) and value == int(value) else value

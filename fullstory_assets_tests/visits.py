@@ -120,6 +120,7 @@ class Visits:
             "EventCumulativeLayoutShift": maybe(0.0, 0.125, 0.5),
             "EventInteractionToNextPaint": maybe(8, 400),
             "EventTimeToFirstByte": maybe(3, 900),
+            "CustomVars": maybe('{"evt_price_real": 0.5, "evt_name_str": "it\'s"}'),
         }
 
     def _maybe(self, *values: Any) -> Any:

@@ -116,4 +116,5 @@ class Definitions:
     def _comments_of_columns(self, name: str, columns: Sequence[Column]) -> Iterator[str]:
         if self.dialect.comments == "statement":
             for column in columns:
-                yield f"comment on column {self.name_of(name)}.{column.name} is {self.dialect.quoted(column.description)}"
+                description = self.dialect.quoted(column.description)
+                yield f"comment on column {self.name_of(name)}.{column.name} is {description}"

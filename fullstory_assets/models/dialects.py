@@ -138,7 +138,9 @@ DIALECTS: Mapping[str, ModelDialect] = {
         escapes=(("\\", "\\\\"), ("'", "''")),
         without_zone=r"TIMESTAMP_NTZ\(\d\)",
         naive="cast('{text}' as timestamp_ntz)",
-        utc="to_timestamp_tz(to_varchar({value}, 'YYYY-MM-DD HH24:MI:SS.FF9') || ' +00:00')",
+        # Not by way of text, which is read as the session of who asks is set.
+        utc="timestampadd(microsecond, timestampdiff(microsecond, cast('1970-01-01 00:00:00' as timestamp_ntz), {value}), "
+        "cast('1970-01-01 00:00:00 +00:00' as timestamp_tz))",
     ),
 }
 """By the warehouse's `kind`."""

@@ -1,4 +1,4 @@
-"""Models in BigQuery: scripts of one transaction, in turns at a table of one row, as loads do (`bigquery_script.py`)."""
+"""Models in BigQuery: scripts of one transaction, in turns at a table of one row as in `bigquery_script.py`."""
 
 from __future__ import annotations
 
