@@ -74,6 +74,7 @@ format: .venv/ready ## Mend style and format where a tool can
 docs: .venv/ready ## Write the tables of settings and faults anew
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.config.docs import write_settings_table as w; w(Path('README.md'))"
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.sandbox.docs import write_fault_table as w; w(Path('docs/sandbox.md'))"
+	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.models.docs import write_models as w; w(Path('docs/models.md'))"
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.hauser.docs import write_hauser_table as w; w(Path('docs/from-hauser.md'))"
 
 lock: .venv/ready ## Pin the newest versions that pyproject.toml allows

@@ -7,6 +7,7 @@ while definitions are built, and no secret is read.
 import dagster as dg
 
 from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of, writes_csv
+from fullstory_assets.assets.model_checks import build_model_checks
 from fullstory_assets.assets.models import build_models_assets, model_plan
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.config.warehouses import NoWarehouseSettings
@@ -53,6 +54,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
             ),
             *dg.with_resources(models, shared),
         ],
+        asset_checks=dg.with_resources([build_model_checks(plan)], shared) if plan else [],
         jobs=[build_sync_job(each, steps) for each in organizations],
         sensors=[
             build_catch_up_sensor(each, steps, running=settings.configured, kept=kept, turn=turn)

@@ -1,8 +1,11 @@
 """Every column of every model, against an independent computation."""
 
+from pathlib import Path
+
 import pytest
 
 from fullstory_assets.models.declared import EVENT_TYPES, MODELS, SOURCE_TYPES
+from fullstory_assets.models.docs import END, START, models_text
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets_tests import models_in_python as expected
@@ -67,3 +70,8 @@ def test_all_columns_are_there_in_order_and_described(events):
     for model in MODELS:
         assert [*models[model.name][0]] == [column.name for column in model.columns]
         assert all(column.description.endswith(".") for column in model.columns)
+
+
+def test_the_page_has_every_column():
+    page = Path("docs/models.md").read_text()
+    assert f"{START}{models_text().strip()}\n{END}" in page

@@ -60,13 +60,12 @@ def build_models_assets(
 
         warehouse = getattr(context.resources, WAREHOUSE)
         made = Models(warehouse, plan)
-        for of in plan.organizations:
-            if warehouse.find(of.table, EVENTS) is None:
-                context.log.info("%s: nothing was loaded yet.", of.org)
-            elif config.full_refresh:
-                made.rebuild(of.org)
+        loaded = [of.org for of in plan.organizations if warehouse.find(of.table, EVENTS)]
+        for org in loaded or [plan.organizations[0].org]:
+            if config.full_refresh:
+                made.rebuild(org)
             else:
-                made.update(of.org)
+                made.update(org)
         for model in MODELS:
             ((rows,),) = warehouse.query(f"select count(*) from {made.name(model.name)}")  # noqa: S608 - our own name
             yield dg.MaterializeResult(model_key(model), metadata={"dagster/row_count": rows})

@@ -291,6 +291,14 @@ class Settings(Section):
             raise ValueError(f"{warehouse.path} cannot be the database file and a folder for storage")
         return warehouse
 
+    @field_validator("models")
+    @classmethod
+    def _can_be_made(cls, models: ModelSettings | None, info: ValidationInfo) -> ModelSettings | None:
+        warehouse = info.data.get("warehouse")
+        if models and warehouse:
+            models.require_room(warehouse.kind, warehouse.events_schema)
+        return models
+
     @model_validator(mode="after")
     def _one_adopts(self) -> Settings:
         adopting: dict[str, str] = {}

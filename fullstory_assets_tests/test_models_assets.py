@@ -1,0 +1,136 @@
+"""Models in Dagster: brought up to date by whatever loads, shown with all their columns, never in the way of a load."""
+
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+import yaml
+
+from fullstory_assets.assets.model_keys import model_key
+from fullstory_assets.build import build_definitions
+from fullstory_assets.config import load_settings
+from fullstory_assets.models.declared import MODELS, SESSIONS, TABLES
+from fullstory_assets_tests.project import QUIET, truth
+from fullstory_assets_tests.sensor_world import Ticks
+
+
+@pytest.fixture
+def modelled(project):
+    """Return a project with models."""
+    file = project.folder / "fullstory.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["organizations"][0]["fullstory_org"] = "o-1-na1"
+    file.write_text(yaml.safe_dump({**document, "models": {}}))
+    return project
+
+
+def query(project, statement: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(project.database)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def materialize(project, **config: object) -> dg.ExecuteInProcessResult:
+    job = dg.define_asset_job("by_hand", dg.AssetSelection.groups("models"))
+    definitions = dg.Definitions.merge(project.definitions, dg.Definitions(jobs=[job]))
+    return definitions.resolve_job_def("by_hand").execute_in_process(
+        instance=project.instance, run_config={**QUIET, "ops": {"models": {"config": config}}}, raise_on_error=False
+    )
+
+
+def made(project) -> dict[str, list[tuple[Any, ...]]]:
+    return {model.name: query(project, f"from fullstory_models.{model.name} order by all") for model in MODELS}
+
+
+def test_a_run_that_loads_brings_them_up_to_date(modelled):
+    windows = modelled.windows(*range(6))
+    assert modelled.run(windows[:3]).success
+    assert modelled.run(windows[3:]).success
+    kept = made(modelled)
+    (total,) = query(modelled, "select sum(total_events) from fullstory_models.sessions")
+    assert total == query(modelled, 'select count(*) from fullstory_events where "SessionId" is not null')[0]
+    assert len(kept["events"]) == sum(truth(windows).values())
+    assert query(modelled, "from fullstory_models.changed_windows") == []
+    (replay,) = query(modelled, "select replay_url from fullstory_models.sessions limit 1")[0]
+    assert replay.startswith("https://app.fullstory.com/ui/o-1-na1/session/")
+    for table in TABLES:
+        (record,) = modelled.instance.fetch_materializations(model_key(table), limit=1).records
+        assert record.asset_materialization.metadata["windows"].value == 3
+    assert materialize(modelled, full_refresh=True).success
+    assert made(modelled) == kept
+
+
+def test_a_window_that_changes_changes_them(modelled):
+    windows = modelled.windows(0, 1, 2)
+    assert modelled.run(windows).success
+    query(modelled, "delete from fullstory_events where \"EventStart\" < '2026-01-01 01:00:00+00'")
+    before = made(modelled)
+    assert modelled.run(windows[:1]).success
+    assert made(modelled) == before
+
+
+def test_a_load_goes_on_when_they_cannot_be_made(modelled):
+    windows = modelled.windows(0, 1, 2, 3)
+    assert modelled.run(windows[:2]).success
+    query(modelled, "alter table fullstory_models.sessions rename column duration to length")
+    result = modelled.run(windows[2:])
+    assert not result.success
+    assert modelled.statuses(windows) == ["MATERIALIZED"] * 4
+    assert modelled.rows() == truth(windows)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    text = str(failure.step_failure_data)
+    assert "acme: windows are loaded, but models are behind them: DuckDB at" in text
+    assert "The next load makes up for it" in text
+    query(modelled, "alter table fullstory_models.sessions rename column length to duration")
+    assert materialize(modelled).success
+    kept = made(modelled)
+    assert materialize(modelled, full_refresh=True).success
+    assert made(modelled) == kept
+
+
+def test_catch_up_does_not_ask_for_windows_again_because_of_them(recent):
+    file = recent.folder / "fullstory.yaml"
+    ticks = Ticks(recent)
+    assert all(result.success for result in ticks.run(ticks.requests()))
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "models": {}}))
+    assert "9 of 9 windows done" in str(Ticks(recent).evaluate().skip_reason)
+
+
+def test_every_column_is_shown(modelled):
+    graph = modelled.definitions.resolve_asset_graph()
+    for model in MODELS:
+        node = graph.get(model_key(model))
+        shown = node.metadata["dagster/column_schema"]
+        assert [column.name for column in shown.columns] == [column.name for column in model.columns]
+        assert node.description == model.description
+    assert graph.get(model_key(SESSIONS)).parent_keys == {dg.AssetKey(["acme", "events"])}
+
+
+def test_without_the_section_there_are_none(project):
+    keys = project.definitions.resolve_all_asset_keys()
+    assert not [key for key in keys if key.path[0] == "models"]
+
+
+def test_checks_find_rows_twice_and_sums_that_differ(modelled):
+    def check() -> dict[str, bool]:
+        job = dg.define_asset_job("checks", dg.AssetSelection.checks_for_assets(*map(model_key, MODELS)))
+        definitions = dg.Definitions.merge(modelled.definitions, dg.Definitions(jobs=[job]))
+        result = definitions.resolve_job_def("checks").execute_in_process(instance=modelled.instance, run_config=QUIET)
+        found = result.get_asset_check_evaluations()
+        return {f"{each.asset_key.path[-1]} {each.check_name}": each.passed for each in found}
+
+    assert modelled.run(modelled.windows(0, 1, 2)).success
+    assert [*check().values()] == [True] * 12
+    query(modelled, "insert into fullstory_models.sessions from fullstory_models.sessions limit 1")
+    assert {name for name, passed in check().items() if not passed} == {"sessions unique_key", "sessions adds_up"}
+
+
+def test_before_the_first_load_there_is_nothing_to_make(modelled):
+    result = materialize(modelled)
+    assert not result.success
+    assert "Load a window of it first" in str([event for event in result.all_events if event.is_step_failure])
+
+
+def test_the_sandbox_has_them(tmp_path):
+    keys = build_definitions(load_settings({}, tmp_path)).resolve_all_asset_keys()
+    assert model_key(SESSIONS) in keys
