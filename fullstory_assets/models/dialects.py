@@ -139,8 +139,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         without_zone=r"TIMESTAMP_NTZ\(\d\)",
         naive="cast('{text}' as timestamp_ntz)",
         # Not by way of text, which is read as the session of who asks is set.
-        utc="timestampadd(microsecond, timestampdiff(microsecond, cast('1970-01-01 00:00:00' as timestamp_ntz), {value}), "
-        "cast('1970-01-01 00:00:00 +00:00' as timestamp_tz))",
+        utc="timestampadd(microsecond, timestampdiff(microsecond, cast('1970-01-01 00:00:00' as timestamp_ntz), "
+        "{value}), cast('1970-01-01 00:00:00 +00:00' as timestamp_tz))",
     ),
 }
 """By the warehouse's `kind`."""

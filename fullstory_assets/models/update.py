@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -22,13 +22,13 @@ from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWareh
 from fullstory_assets.models.declared import TABLES, VIEWS, Model
 from fullstory_assets.models.definitions import INTERNAL, OWN, Definitions
 from fullstory_assets.models.dialects import DIALECTS, ModelDialect
+from fullstory_assets.models.hours import HOUR, hours_of, utc
 from fullstory_assets.models.render import SESSION, Renderer
 from fullstory_assets.models.source import EventSource, of_all
 from fullstory_assets.schema import EVENTS, TableSchema
 from fullstory_assets.warehouses.sql import Matching
 from fullstory_assets.windows import ExportWindow
 
-_HOUR = timedelta(hours=1)
 _TRIES = 5
 _NEVER = "select 1 from (select 1 as one) as nothing where one = 2"
 _VIEWS = ""
@@ -199,11 +199,11 @@ class Models:
         rows = self._warehouse.query(
             f"select note, window_start, window_end from {self.name('changed_windows')} where org_id = '{org}'"
         )
-        return [_Change(note, (_utc(start), _utc(end))) for note, start, end in rows]
+        return [_Change(note, (utc(start), utc(end))) for note, start, end in rows]
 
     def _replace_touched(self, source: EventSource, changed: Sequence[_Change]) -> bool:
         """Make the sessions anew that the windows touch; `False` when others have changed them meanwhile."""
-        hours = _hours({change.window for change in changed})
+        hours = hours_of({change.window for change in changed})
         between = self._reach(source, hours)
         replaced = [statement for model in TABLES for statement in self._replace_rows(source, model, between)]
         known, (start, end) = self.name("session_hours"), between
@@ -226,7 +226,7 @@ class Models:
 
     def _events_of(self, source: EventSource, hours: Sequence[datetime]) -> str:
         return source.events_of_sessions(
-            between=(hours[0], hours[-1] + _HOUR), only=self._in(self._hour("event_start"), hours)
+            between=(hours[0], hours[-1] + HOUR), only=self._in(self._hour("event_start"), hours)
         )
 
     def _reach(self, source: EventSource, hours: Sequence[datetime]) -> tuple[datetime, datetime]:
@@ -235,8 +235,8 @@ class Models:
             f"select min(known.hour), max(known.hour) from {self.name('session_hours')} as known "
             f"join (\n{self._touched(source, hours)}\n) as touched on {_same('known', 'touched')}"
         )
-        known = [_utc(hour) for hour in (first, last) if hour is not None]
-        return min([*known, hours[0]]), max([*known, hours[-1]]) + _HOUR
+        known = [utc(hour) for hour in (first, last) if hour is not None]
+        return min([*known, hours[0]]), max([*known, hours[-1]]) + HOUR
 
     def _touch(self, source: EventSource, hours: Sequence[datetime]) -> list[str]:
         """Return the statements that note whom the hours touch, and which sessions are in them now."""
@@ -292,21 +292,6 @@ _KEYS = SESSION.split(", ")
 def _same(one: str, other: str) -> str:
     """Return the condition that two rows are of the same session."""
     return " and ".join(f"{one}.{key} = {other}.{key}" for key in _KEYS)
-
-
-def _hours(windows: Iterable[tuple[datetime, datetime]]) -> list[datetime]:
-    """Return the beginnings of all hours that the windows touch."""
-    hours: set[datetime] = set()
-    for start, end in windows:
-        hour = start.replace(minute=0, second=0, microsecond=0)
-        while hour < end:
-            hours.add(hour)
-            hour += _HOUR
-    return sorted(hours)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=timezone.utc) if moment.utcoffset() is None else moment.astimezone(timezone.utc)
 
 
 def _hash(texts: Iterable[str]) -> str:

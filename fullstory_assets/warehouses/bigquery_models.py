@@ -53,14 +53,13 @@ class ModelsInBigQuery(ABC):
         """Return the columns of each table and view in a dataset, in order."""
         from google.api_core.exceptions import NotFound
 
+        columns = f"{self.qualified(schema)}.INFORMATION_SCHEMA.COLUMNS"
+        listing = f"SELECT table_name, column_name FROM {columns} ORDER BY table_name, ordinal_position"  # noqa: S608  (quoted names only)
         with refusals(self.name):
             try:
-                listed = [*self.client.list_tables(f"{self.client.project}.{schema}", **self._calls)]
-                found = [self.client.get_table(each.reference, **self._calls) for each in listed]
+                return columns_by_table((table, column) for table, column in self._jobs.query(listing, new_name()))
             except NotFound:
-                # No dataset, or a table that was dropped this moment: what is missing is made, unless it is there.
                 return {}
-        return columns_by_table((table.table_id, field.name) for table in found for field in table.schema)
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of one query."""
@@ -73,18 +72,27 @@ class ModelsInBigQuery(ABC):
         The dataset is made in the location of the one that holds the events.
         """
         from google.api_core.exceptions import Conflict
-        from google.cloud.bigquery import Dataset
 
         with refusals(self.name):
-            made = Dataset(f"{self.client.project}.{schema}")
-            made.location = self.client.get_dataset(f"{self.client.project}.{self.dataset}", **self._calls).location
-            self.client.create_dataset(made, exists_ok=True, **self._calls)
+            self._make_dataset(schema)
             lock = self.qualified(schema, _LOCK)
             make_lock = f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT CURRENT_TIMESTAMP() AS changed"
             # No statement of these may stand in a transaction
             # (https://cloud.google.com/bigquery/docs/transactions#supported_statements).
             again = retry_if_exception_type(Conflict) | retry_if_exception(is_concurrent)
             self._turns(again)(lambda: self._jobs.query(_script(make_lock, *statements), new_name()))
+
+    def _make_dataset(self, schema: str) -> None:
+        from google.api_core.exceptions import NotFound
+        from google.cloud.bigquery import Dataset
+
+        project = self.client.project
+        try:
+            self.client.get_dataset(f"{project}.{schema}", **self._calls)
+        except NotFound:
+            made = Dataset(f"{project}.{schema}")
+            made.location = self.client.get_dataset(f"{project}.{self.dataset}", **self._calls).location
+            self.client.create_dataset(made, exists_ok=True, **self._calls)
 
     def execute(self, statements: Sequence[str]) -> None:
         """Run the statements in one transaction."""
