@@ -41,6 +41,7 @@ class ModelsWorld:
         self.warehouse = warehouse
         self.tables = {**dict.fromkeys(ORGS, TABLE), **(tables or {})}
         self.folder = folder
+        self.loaded: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self.models = self.in_schema("kept")
         self.anew = self.in_schema("anew")
         for table in {*self.tables.values()}:
@@ -66,11 +67,18 @@ class ModelsWorld:
 
     def load_all(self, org: str, hours: Mapping[int, list[dict[str, Any]]]) -> None:
         """The same with many hours at once."""
+        self.loaded |= {(org, number): [dict(row) for row in rows] for number, rows in hours.items()}
         staged = [stage(self.folder, rows, window=hour(number), org=org) for number, rows in hours.items()]
         self.models.note(org, [each.window for each in staged])
         self.warehouse.replace_windows(self.tables[org], EVENTS, staged)
         for each in staged:
             each.path.unlink()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The rows that are in the events tables, with every column."""
+        empty = dict.fromkeys(column.name for column in EVENTS)
+        return [{**empty, **row, "OrgId": org} for (org, _), rows in self.loaded.items() for row in rows]
 
     def require_equal_to_anew(self, *orgs: str) -> None:
         """Compare all models with those that are made anew of these organizations, which are all that there are."""
