@@ -54,11 +54,11 @@ class ModelsWorld:
 
     def rows(self, model: Model) -> list[dict[str, Any]]:
         """Return a model's rows; times are UTC."""
-        columns = [(column.name, column.type) for column in model.columns]
-        names = ", ".join(name for name, _ in columns)
+        names = ", ".join(column.name for column in model.columns)
         found = self.warehouse.query(f"select {names} from {self.models.name(model.name)}")
         return [
-            {name: _plain(value, type_) for (name, type_), value in zip(columns, row, strict=True)} for row in found
+            {column.name: _plain(value, column.type) for column, value in zip(model.columns, row, strict=True)}
+            for row in found
         ]
 
     def load(self, org: str, number: int, rows: list[dict[str, Any]]) -> None:

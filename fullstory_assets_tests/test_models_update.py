@@ -86,6 +86,16 @@ def test_they_are_made_anew_when_their_sql_changes(world):
     assert world.rows(SESSIONS)
 
 
+def test_a_column_that_is_new_is_filled(world):
+    load_all(world, Visits(5))
+    world.models.update("acme")
+    before = world.rows(SESSIONS)
+    world.warehouse.execute([f"alter table {world.models.name('sessions')} rename column duration to of_old"])
+    fresh = ModelsWorld(world.warehouse, world.folder)
+    assert fresh.models.update("acme") == Updated(0, anew=True)
+    assert sorted(fresh.rows(SESSIONS), key=str) == sorted(before, key=str)
+
+
 def test_without_an_events_table_the_next_step_is_told(world):
     world.warehouse.execute(["drop table fullstory_events"])
     with pytest.raises(WarehouseError, match=r"acme has no events table yet\. Load a window of it first"):

@@ -140,6 +140,8 @@ class Models:
         ]
         if statements:
             self._warehouse.define(self._plan.schema, statements)
+            # What is new is empty: all rows are made anew.
+            self._warehouse.execute([f"delete from {self.name('model_state')} where true"])
         self._has_tables = True
 
     @staticmethod
