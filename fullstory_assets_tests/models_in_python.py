@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
-from fullstory_assets.models.declared import EVENT_TYPES
+from fullstory_assets.models.declared import EVENT_TYPES, friendly
 from fullstory_assets_tests.models_world import REPLAYS
 
 Rows = list[dict[str, Any]]
@@ -77,6 +78,20 @@ def devices(of: Rows) -> Rows:
         }
         for (org, device), rows in _by(of, "org_id", "device_id")
     ]  # fmt: skip
+
+
+def events(of: Iterable[dict[str, Any]]) -> Rows:
+    """Return the rows of `events`."""
+    return [
+        {
+            **{friendly(name): None if value == "" else value for name, value in row.items()},
+            "custom_vars": json.loads(row["CustomVars"]) if row["CustomVars"] else None,
+            "full_session_id": None if row["SessionId"] is None else f"{row['UserId']}:{row['SessionId']}",
+            "source_type": "server" if row["SessionId"] is None else _source_type(row),
+            "replay_url": None if row["SessionId"] is None else f"{REPLAYS}{row['UserId']}:{row['SessionId']}",
+        }
+        for row in of
+    ]
 
 
 def _session(key: tuple[Any, ...], rows: Rows) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any, Protocol
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
 from fullstory_assets.models.declared import MODELS, Model
 from fullstory_assets.models.update import Models
-from fullstory_assets.schema import EVENTS
+from fullstory_assets.schema import EVENTS, ColumnType
 from fullstory_assets.warehouses.base import Warehouse
 from fullstory_assets_tests.contracts.staging import hour, stage
 from fullstory_assets_tests.visits import HOURS, Visits
@@ -31,46 +34,97 @@ class ModelsWorld:
     Args:
         warehouse: An empty one.
         folder: For staged files.
+        tables: Events tables by organization, where it is not the usual one.
     """
 
-    def __init__(self, warehouse: ModelWarehouse, folder: Path) -> None:
+    def __init__(self, warehouse: ModelWarehouse, folder: Path, tables: Mapping[str, str] | None = None) -> None:
         self.warehouse = warehouse
+        self.tables = {**dict.fromkeys(ORGS, TABLE), **(tables or {})}
         self.folder = folder
+        self.loaded: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self.models = self.in_schema("kept")
-        self.warehouse.ensure_table(TABLE, EVENTS)
+        self.anew = self.in_schema("anew")
+        for table in {*self.tables.values()}:
+            self.warehouse.ensure_table(table, EVENTS)
 
     def in_schema(self, schema: str) -> Models:
         """Return the models in a schema of their own."""
-        organizations = tuple(OrganizationEvents(org, TABLE, fullstory_org="o-1") for org in ORGS)
+        organizations = tuple(OrganizationEvents(org, self.tables[org], fullstory_org="o-1") for org in ORGS)
         return Models(self.warehouse, ModelPlan(schema, organizations, replay_host="app.test"))
 
     def rows(self, model: Model) -> list[dict[str, Any]]:
         """Return a model's rows; times are UTC."""
-        names = [column.name for column in model.columns]
-        found = self.warehouse.query(f"select {', '.join(names)} from {self.models.name(model.name)}")
-        return [dict(zip(names, map(_plain, row), strict=True)) for row in found]
+        names = ", ".join(column.name for column in model.columns)
+        found = self.warehouse.query(f"select {names} from {self.models.name(model.name)}")
+        return [
+            {column.name: _plain(value, column.type) for column, value in zip(model.columns, row, strict=True)}
+            for row in found
+        ]
 
     def load(self, org: str, number: int, rows: list[dict[str, Any]]) -> None:
         """Load an hour, as far as that goes before the models are brought up to date."""
-        staged = stage(self.folder, rows, window=hour(number), org=org)
-        self.models.note(org, [staged.window])
-        self.warehouse.replace_windows(TABLE, EVENTS, [staged])
-        staged.path.unlink()
+        self.load_all(org, {number: rows})
+
+    def load_all(self, org: str, hours: Mapping[int, list[dict[str, Any]]]) -> None:
+        """The same with many hours at once."""
+        self.loaded |= {(org, number): [dict(row) for row in rows] for number, rows in hours.items()}
+        staged = [stage(self.folder, rows, window=hour(number), org=org) for number, rows in hours.items()]
+        self.models.note(org, [each.window for each in staged])
+        self.warehouse.replace_windows(self.tables[org], EVENTS, staged)
+        for each in staged:
+            each.path.unlink()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The rows that are in the events tables, with every column."""
+        empty = dict.fromkeys(column.name for column in EVENTS)
+        return [{**empty, **row, "OrgId": org} for (org, _), rows in self.loaded.items() for row in rows]
 
     def require_equal_to_anew(self, *orgs: str) -> None:
         """Compare all models with those that are made anew of these organizations, which are all that there are."""
-        anew = self.in_schema("anew")
         for org in orgs:
-            anew.rebuild(org)
-        for model in MODELS:
-            names = ", ".join(column.name for column in model.columns)
-            kept, made = (f"select {names} from {it.name(model.name)}" for it in (self.models, anew))
-            for one, other in ((kept, made), (made, kept)):
-                assert not self.warehouse.query(f"({one}) except all ({other})"), model.name
-            if model.key:
-                key = ", ".join(model.key)
-                twice = f"select {key} from {self.models.name(model.name)} group by {key} having count(*) > 1"
-                assert not self.warehouse.query(twice), model.name
+            self.anew.rebuild(org)
+        differing = "\nunion all\n".join(map(self._differences, MODELS))
+        twice = "\nunion all\n".join(self._twice(model) for model in MODELS if model.key)
+        for query in (differing, twice):
+            assert [(name, found) for name, found in self.warehouse.query(query) if found] == []
+
+    def _differences(self, model: Model) -> str:
+        """Return the query for the number of rows that differ: not all engines have EXCEPT ALL."""
+        names = ", ".join(column.name for column in model.columns if column.type != "json")
+        kept, anew = (f"select {names}, {sign} as one from {of.name(model.name)}" for of, sign in self._both)
+        return (
+            f"select '{model.name}' as model, count(*) as number from (select {names} from "
+            f"({kept} union all {anew}) as rows_of_both group by {names} having sum(one) <> 0) as differing"
+        )
+
+    @property
+    def _both(self) -> list[tuple[Models, int]]:
+        return [(self.models, 1), (self.anew, -1)]
+
+    def _twice(self, model: Model) -> str:
+        key = ", ".join(model.key)
+        return (
+            f"select '{model.name}' as model, count(*) as number from (select {key} from "
+            f"{self.models.name(model.name)} group by {key} having count(*) > 1) as twice"
+        )
+
+    def load_at_once(self, loads: int, *, seed: int) -> None:
+        """Let two load and update at once, each an organization of its own, then compare with models made anew."""
+
+        def load(org: str) -> None:
+            visits, dice = Visits(f"{org}-{seed}"), random.Random(seed)  # noqa: S311 - tests are repeatable
+            own = ModelsWorld(self.warehouse, self.folder)
+            own.models.update(org)
+            for _ in range(loads):
+                number = dice.randrange(HOURS)
+                own.load(org, number, visits.change(number))
+                own.models.update(org)
+
+        with ThreadPoolExecutor() as pool:
+            for done in [pool.submit(load, org) for org in ORGS]:
+                done.result()
+        self.require_equal_to_anew(*ORGS)
 
     def shuffle_loads(self, loads: int, *, seed: int) -> None:
         """Load hours in any order, some of them changed; after every update compare with models that are made anew."""
@@ -87,7 +141,9 @@ class ModelsWorld:
                 self.require_equal_to_anew(*ORGS)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, column_type: ColumnType) -> object:
+    if column_type == "json" and isinstance(value, str):
+        return json.loads(value)
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc) if value.utcoffset() is not None else value.replace(tzinfo=timezone.utc)
     return int(value) if isinstance(value, Decimal) and value == int(value) else value

@@ -77,6 +77,38 @@ def test_rows_of_nobody_are_adopted_by_one():
         Settings(organizations=(organization(adopt_rows=True, table="OWN"), other))
 
 
+@pytest.mark.parametrize(
+    ("warehouse", "words"),
+    [
+        ("none", "cannot be made with `warehouse: none`; leave `models` out"),
+        (
+            {"kind": "duckdb", "schema": "Fullstory_Models"},
+            "fullstory_models holds the events; models have a schema of",
+        ),
+        ({"kind": "bigquery", "dataset": "fullstory_models"}, "fullstory_models holds the events"),
+    ],
+)
+def test_models_want_a_schema_of_their_own(warehouse, words):
+    storage = {"kind": "gcs", "bucket": "acme"} if "dataset" in warehouse else {"kind": "local"}
+    with pytest.raises(ValidationError, match=words):
+        settings(warehouse=warehouse, storage=storage, models={})
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres", "redshift", "snowflake", "bigquery"])
+def test_models_can_be_made_in_every_database(kind):
+    storages = {"redshift": "s3", "bigquery": "gcs"}
+    storage = {"kind": storages[kind], "bucket": "acme"} if kind in storages else {"kind": "local"}
+    own = {
+        "postgres": {"host": "h", "database": "d", "user": "u", "password_env": "P"},
+        "redshift": {"host": "h", "database": "d", "user": "u", "password_env": "P"},
+        "snowflake": {"account": "myorg-account", "user": "u", "database": "d", "warehouse": "w", "password_env": "P"},
+        "bigquery": {"dataset": "fullstory"},
+    }
+    chosen = settings(warehouse={"kind": kind, **own.get(kind, {})}, storage=storage, models={})
+    assert chosen.models
+    assert chosen.models.db_schema == "fullstory_models"
+
+
 @pytest.mark.parametrize("schema", ["fullstory", "FullStory", "temp", "information_schema"])
 def test_a_schema_that_duckdb_could_not_tell_from_its_database(schema):
     with pytest.raises(ValidationError, match="choose another"):

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from fullstory_assets.models.declared import EVENT_TYPES, MODELS, SOURCE_TYPES, friendly
+from fullstory_assets.models.declared import EVENT_TYPES, MODELS, SOURCE_TYPES
 from fullstory_assets.models.docs import END, START, models_text
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets_tests import models_in_python as expected
-from fullstory_assets_tests.models_world import ORGS, REPLAYS, ModelsWorld
+from fullstory_assets_tests.models_world import ORGS, ModelsWorld
 from fullstory_assets_tests.visits import Visits
 
 
@@ -56,16 +56,7 @@ def test_users_are_identified_or_anonymous(events):
 
 def test_events_have_friendly_names(events):
     rows, models = events
-    wanted = [
-        {
-            **{friendly(name): None if value == "" else value for name, value in row.items()},
-            "full_session_id": None if row["SessionId"] is None else f"{row['UserId']}:{row['SessionId']}",
-            "source_type": "server" if row["SessionId"] is None else expected._source_type(row),
-            "replay_url": None if row["SessionId"] is None else f"{REPLAYS}{row['UserId']}:{row['SessionId']}",
-        }
-        for row in rows
-    ]
-    assert in_order(models["events"]) == in_order(wanted)
+    assert in_order(models["events"]) == in_order(expected.events(rows))
 
 
 def test_references(events):

@@ -8,6 +8,7 @@ from fullstory_assets.errors import WarehouseError
 from fullstory_assets.models.declared import DEVICES, MODELS, SESSIONS, USERS
 from fullstory_assets.models.update import Updated
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
+from fullstory_assets_tests.contracts.staging import hour
 from fullstory_assets_tests.models_world import ModelsWorld
 from fullstory_assets_tests.visits import HOURS, Visits
 
@@ -56,6 +57,26 @@ def test_a_load_that_died_before_the_update_is_made_up_for(world):
     world.require_equal_to_anew("acme")
 
 
+def test_an_update_that_another_has_overtaken_begins_anew(world, monkeypatch):
+    visits, replace = Visits(8), DuckDBWarehouse.replace
+
+    def load(number: int) -> None:
+        world.load("acme", number, [{**visits._event(hour(number).start, 1, 1, None), "SessionId": 1}])
+
+    def overtaken(self, *statements, **unless) -> bool:
+        monkeypatch.setattr(DuckDBWarehouse, "replace", replace)
+        load(5)
+        assert world.models.update("acme") == Updated(2, anew=False)
+        return replace(self, *statements, **unless)
+
+    load(2)
+    world.models.update("acme")
+    load(3)
+    monkeypatch.setattr(DuckDBWarehouse, "replace", overtaken)
+    assert world.models.update("acme") == Updated(0, anew=False)
+    assert [row["total_events"] for row in world.rows(SESSIONS)] == [3]
+
+
 def test_they_are_made_anew_when_their_sql_changes(world):
     load_all(world, Visits(5))
     world.models.update("acme")
@@ -63,6 +84,16 @@ def test_they_are_made_anew_when_their_sql_changes(world):
     world.warehouse.execute([f"delete from {world.models.name('sessions')} where true"])
     assert world.models.update("acme") == Updated(0, anew=True)
     assert world.rows(SESSIONS)
+
+
+def test_a_column_that_is_new_is_filled(world):
+    load_all(world, Visits(5))
+    world.models.update("acme")
+    before = world.rows(SESSIONS)
+    world.warehouse.execute([f"alter table {world.models.name('sessions')} rename column duration to of_old"])
+    fresh = ModelsWorld(world.warehouse, world.folder)
+    assert fresh.models.update("acme") == Updated(0, anew=True)
+    assert sorted(fresh.rows(SESSIONS), key=str) == sorted(before, key=str)
 
 
 def test_without_an_events_table_the_next_step_is_told(world):

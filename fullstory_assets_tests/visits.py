@@ -31,7 +31,7 @@ class Visits:
         seed: Of everything.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - tests are repeatable
         self._number = 0
         self.hours: dict[int, list[dict[str, Any]]] = {number: [] for number in range(HOURS)}
@@ -120,6 +120,7 @@ class Visits:
             "EventCumulativeLayoutShift": maybe(0.0, 0.125, 0.5),
             "EventInteractionToNextPaint": maybe(8, 400),
             "EventTimeToFirstByte": maybe(3, 900),
+            "CustomVars": maybe('{"evt_price_real": 0.5, "evt_name_str": "it\'s"}'),
         }
 
     def _maybe(self, *values: Any) -> Any:

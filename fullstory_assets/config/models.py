@@ -9,9 +9,6 @@ from pydantic import AfterValidator, Field
 from fullstory_assets.config.addresses import HostName
 from fullstory_assets.config.values import Section, SqlName, UtcTime
 
-MODEL_KINDS = ("duckdb",)
-"""Warehouses in which models can be made."""
-
 
 def _plain(name: str) -> str:
     if name in {"main", "public", "information_schema", "pg_catalog", "system", "temp"}:
@@ -25,9 +22,24 @@ class ModelSettings(Section):
     db_schema: Annotated[SqlName, AfterValidator(_plain)] = Field(
         default="fullstory_models",
         alias="schema",
-        description="Schema that holds them, and nothing else; made when it is missing.",
+        description="Schema that holds them, in BigQuery a dataset, and nothing else; made when it is missing.",
     )
     replay_host: HostName = Field(
         default="app.fullstory.com", description="Host of FullStory's pages, in the addresses of replays."
     )
     since: UtcTime | None = Field(default=None, description="Events before this time are left out. Unset: none.")
+
+    def require_room(self, warehouse_kind: str, events_schema: str) -> None:
+        """Check that the warehouse has a place for models.
+
+        Args:
+            warehouse_kind: Its kind.
+            events_schema: Schema of the events tables; empty when there is no database.
+
+        Raises:
+            ValueError: It has none.
+        """
+        if not events_schema:
+            raise ValueError(f"cannot be made with `warehouse: {warehouse_kind}`; leave `models` out")
+        if self.db_schema.lower() == events_schema.lower():
+            raise ValueError(f"{self.db_schema} holds the events; models have a schema of their own")

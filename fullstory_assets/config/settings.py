@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from fullstory_assets.config.defaults import OWN, details_of, fill_in, name_clashes, table_for
-from fullstory_assets.config.models import MODEL_KINDS, ModelSettings
+from fullstory_assets.config.models import ModelSettings
 from fullstory_assets.config.organization import Organization
 from fullstory_assets.config.storages import LocalStorageSettings, StorageSettings
 from fullstory_assets.config.values import (
@@ -124,8 +124,8 @@ class Settings(Section):
     @classmethod
     def _can_be_made(cls, models: ModelSettings | None, info: ValidationInfo) -> ModelSettings | None:
         warehouse = info.data.get("warehouse")
-        if models and warehouse and warehouse.kind not in MODEL_KINDS:
-            raise ValueError(f"cannot be made in {warehouse.kind}; leave `models` out")
+        if models and warehouse:
+            models.require_room(warehouse.kind, warehouse.events_schema)
         return models
 
     @model_validator(mode="after")

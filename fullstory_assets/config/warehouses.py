@@ -38,6 +38,11 @@ class _Warehouse(Section):
     reads_from: ClassVar[str | None] = None
     """Kind of the only storage whose files the warehouse can load; `None` when any will do."""
 
+    @property
+    def events_schema(self) -> str:
+        """Schema, or dataset, of the events tables; empty without a database."""
+        return getattr(self, "db_schema", "") or getattr(self, "dataset", "")
+
 
 class DuckDBSettings(_Warehouse):
     """A DuckDB database file."""

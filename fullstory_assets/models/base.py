@@ -13,7 +13,10 @@ from fullstory_assets.warehouses.sql import Dialect, Matching
 
 
 class SqlWarehouse(Protocol):
-    """A warehouse in which models can be made. All methods raise `WarehouseError` or one of its kinds."""
+    """A warehouse in which models can be made. All methods raise `WarehouseError` or one of its kinds.
+
+    Names of schemas and tables are given in small letters; each engine folds them as it folds names without quotes.
+    """
 
     @property
     def kind(self) -> str:
@@ -29,12 +32,42 @@ class SqlWarehouse(Protocol):
         """Return how a statement calls an events table, and what its columns are; `None` when it is not there."""
         ...
 
+    def qualified(self, schema: str, *table: str) -> str:
+        """Return how a statement calls a table, or view, of a schema; or the schema."""
+        ...
+
+    def tables(self, schema: str) -> Mapping[str, Sequence[str]]:
+        """Return the columns of each table and view in a schema, in order, all names in small letters."""
+        ...
+
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of one query; times have a zone."""
         ...
 
+    def define(self, schema: str, statements: Sequence[str]) -> None:
+        """Make a schema, if it is missing, and run statements that make tables and views in it, or describe them.
+
+        Two that do so at once take turns. What was done before a statement is refused may stay.
+        """
+        ...
+
     def execute(self, statements: Sequence[str]) -> None:
         """Run the statements in one transaction, after which all of it is there or nothing."""
+        ...
+
+    def replace(self, schema: str, statements: Sequence[str], *, unless: str) -> bool:
+        """Run the statements in one transaction, one at a time of all that replace rows in this schema.
+
+        They see what the one before has done. `define` goes before.
+
+        Args:
+            schema: The schema.
+            statements: What to run.
+            unless: Query after them: when it has rows, nothing was changed.
+
+        Returns:
+            Whether it was changed.
+        """
         ...
 
 

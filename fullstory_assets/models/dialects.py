@@ -6,9 +6,13 @@ folds them as its users expect.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Literal
+
+from fullstory_assets.schema import ColumnType
 
 HOST = "^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]+)"
 PATH = "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+(/[^?#]*)"
@@ -20,12 +24,20 @@ class ModelDialect:
 
     Args:
         name: Its name, as sqlglot calls it too.
-        text: Its type of texts.
+        text: Its type of texts, in a cast.
         whole: Its type of 64-bit integers.
-        seconds: Whole seconds from `{start}` to `{end}`.
+        seconds: Whole seconds from `{start}` to `{end}`, which is not before.
         hour: The hour in which `{time}` lies, in UTC.
         part: What the first group of the regular expression `{pattern}` finds in `{value}`; NULL or nothing without.
         moment: A time, from its text `{text}` in ISO 8601.
+        json_text: The text of `{value}`, which is JSON in its type of JSON.
+        comments: Where descriptions of tables and columns stand: in statements of their own, or behind each name when
+            it is made, introduced by `comment` or as `options`.
+        without_zone: Regular expression of those of its types that hold times without a zone.
+        naive: Such a time, from its text `{text}`.
+        utc: Such a time `{value}`, which is UTC, with its zone, whatever that of the session is.
+        escapes: What stands for a character within the quotes of a text, in this order.
+        types: Its types in SQL, where they are not spelled as in `Dialect`.
     """
 
     name: str
@@ -35,19 +47,34 @@ class ModelDialect:
     hour: str
     part: str
     moment: str
+    json_text: str = "cast({value} as varchar)"
+    comments: Literal["statement", "comment", "options"] = "statement"
+    without_zone: str = "timestamp without time zone"
+    naive: str = "cast('{text}' as timestamp)"
+    utc: str = "({value} at time zone 'UTC')"
+    escapes: tuple[tuple[str, str], ...] = (("'", "''"),)
+    types: Mapping[ColumnType, str] = field(default_factory=dict)
+
+    def quoted(self, text: str) -> str:
+        """Return a text as a constant."""
+        for character, escape in self.escapes:
+            text = text.replace(character, escape)
+        return f"'{text}'"
 
     def literal(self, moment: datetime) -> str:
         """Return a time as a constant."""
         return self.moment.format(text=moment.astimezone(timezone.utc).isoformat(sep=" "))
 
+    def literal_of(self, engine_type: str, moment: datetime) -> str:
+        """Return a time as a constant that compares with columns of a type of the engine's own."""
+        if not self.has_no_zone(engine_type):
+            return self.literal(moment)
+        return self.naive.format(text=moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(sep=" "))
 
-_POSTGRES = {
-    "text": "varchar",
-    "whole": "bigint",
-    "seconds": "cast(floor(extract(epoch from ({end} - {start}))) as bigint)",
-    "hour": "date_trunc('hour', {time})",
-    "moment": "timestamptz '{text}'",
-}
+    def has_no_zone(self, engine_type: str) -> bool:
+        """Return whether a type of the engine's own holds times without a zone."""
+        return bool(re.fullmatch(self.without_zone, engine_type))
+
 
 DIALECTS: Mapping[str, ModelDialect] = {
     "duckdb": ModelDialect(
@@ -58,9 +85,31 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="regexp_extract({value}, '{pattern}', 1)",
         moment="timestamptz '{text}'",
+        without_zone="TIMESTAMP",
     ),
-    "postgres": ModelDialect("postgres", part="substring({value} from '{pattern}')", **_POSTGRES),
-    "redshift": ModelDialect("redshift", part="regexp_substr({value}, '{pattern}', 1, 1, 'e')", **_POSTGRES),
+    "postgres": ModelDialect(
+        "postgres",
+        text="varchar",
+        whole="bigint",
+        seconds="cast(floor(extract(epoch from ({end} - {start}))) as bigint)",
+        hour="date_trunc('hour', {time})",
+        part="substring({value} from '{pattern}')",
+        moment="cast('{text}' as timestamptz)",
+    ),
+    # https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_SUBSTR.html: `e` is for the first group.
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_DATEDIFF_function.html: a BIGINT; it lists no times with a zone.
+    "redshift": ModelDialect(
+        "redshift",
+        text="varchar",
+        whole="bigint",
+        seconds="datediff(microsecond, cast({start} as timestamp), cast({end} as timestamp)) / 1000000",
+        hour="date_trunc('hour', {time})",
+        part="regexp_substr({value}, '{pattern}', 1, 1, 'e')",
+        moment="cast('{text}' as timestamptz)",
+        json_text="json_serialize({value})",
+        escapes=(("\\", "\\\\"), ("'", "''")),
+    ),
+    # https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#regexp_extract: the group, if any.
     "bigquery": ModelDialect(
         "bigquery",
         text="string",
@@ -69,7 +118,13 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="timestamp_trunc({time}, hour)",
         part="regexp_extract({value}, r'{pattern}')",
         moment="timestamp '{text}'",
+        json_text="{value}",
+        comments="options",
+        escapes=(("\\", "\\\\"), ("'", "\\'")),
+        without_zone="DATETIME",
+        types={"int64": "int64", "float64": "float64", "text": "string", "timestamp": "timestamp", "json": "string"},
     ),
+    # https://docs.snowflake.com/en/sql-reference/functions/regexp_substr: `e` is for the first group.
     "snowflake": ModelDialect(
         "snowflake",
         text="varchar",
@@ -77,7 +132,15 @@ DIALECTS: Mapping[str, ModelDialect] = {
         seconds="cast(floor(timestampdiff(microsecond, {start}, {end}) / 1000000) as bigint)",
         hour="date_trunc('hour', {time})",
         part="regexp_substr({value}, '{pattern}', 1, 1, 'e')",
-        moment="timestamp_tz '{text}'",
+        moment="cast('{text}' as timestamp_tz)",
+        json_text="to_json({value})",
+        comments="comment",
+        escapes=(("\\", "\\\\"), ("'", "''")),
+        without_zone=r"TIMESTAMP_NTZ\(\d\)",
+        naive="cast('{text}' as timestamp_ntz)",
+        # Not by way of text, which is read as the session of who asks is set.
+        utc="timestampadd(microsecond, timestampdiff(microsecond, cast('1970-01-01 00:00:00' as timestamp_ntz), "
+        "{value}), cast('1970-01-01 00:00:00 +00:00' as timestamp_tz))",
     ),
 }
 """By the warehouse's `kind`."""

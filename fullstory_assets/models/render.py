@@ -51,6 +51,7 @@ class Renderer:
             "model": self.name_of,
             "place": place,
             "text": self._text,
+            "quoted": self.dialect.quoted,
             "whole": lambda value: f"cast({value} as {self.dialect.whole})",
             "seconds_between": lambda start, end: self.dialect.seconds.format(start=start, end=end),
             "url_host": lambda value: self._part(value, HOST),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 
 from fullstory_assets.models.declared import friendly
 from fullstory_assets.models.dialects import ModelDialect
 from fullstory_assets.schema import EVENTS, Column
-from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Dialect, Matching
+from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Dialect, ExistingColumn, Matching
 
+(_JSON,) = (column for column in EVENTS if column.type == "json")
 (_MOMENT,) = (column for column in EVENTS if column.name == MOMENT_COLUMN)
 _OF_SESSIONS = "session_id is not null and device_id is not null"
 
@@ -29,6 +30,7 @@ class EventSource:
         replays: Begins the addresses of replays, such as `https://app.fullstory.com/ui/o-1-na1/session/`; empty for
             none.
         since: Events before are left out.
+        json_as_text: Whether custom variables are given as text, whatever their column is.
     """
 
     org: str
@@ -40,6 +42,7 @@ class EventSource:
     adopts: bool = False
     replays: str = ""
     since: datetime | None = None
+    json_as_text: bool = False
 
     def events(self, *, between: tuple[datetime, datetime] | None = None) -> str:
         """Return the SELECT of all events, or of those from one time until before another."""
@@ -67,13 +70,16 @@ class EventSource:
         return f"with events as (\n{events}\n),\n{select.removeprefix('with ')}"
 
     def _condition(self, between: tuple[datetime, datetime] | None) -> str:
-        org, moment = self._name(ORG_COLUMN), self._value(_MOMENT)
+        org, found = self._name(ORG_COLUMN), self.matching.found[MOMENT_COLUMN]
+        # Bare where it can be: engines skip what cannot fit by the column, not by an expression.
+        moment = self._value(_MOMENT) if self._is_text(found) else self.engine.quoted(found.name)
         whose = f"{org} = '{self.org}'"
-        conditions = [f"({whose} or {org} is null)" if self.adopts else whose]
+        # Where a column was added since, hauser's COPY leaves an empty text and not NULL.
+        conditions = [f"({whose} or {org} is null or {org} = '')" if self.adopts else whose]
         start, end = between or (None, None)
         start = max(filter(None, [start, self.since]), default=None)
-        conditions += [f"{moment} >= {self.dialect.literal(start)}"] if start else []
-        conditions += [f"{moment} < {self.dialect.literal(end)}"] if end else []
+        conditions += [f"{moment} >= {self.dialect.literal_of(found.type, start)}"] if start else []
+        conditions += [f"{moment} < {self.dialect.literal_of(found.type, end)}"] if end else []
         return " and ".join(conditions)
 
     def _name(self, column: str) -> str:
@@ -82,14 +88,30 @@ class EventSource:
     def _value(self, column: Column) -> str:
         if column.name == ORG_COLUMN:
             return f"'{self.org}'"
-        type_ = self.engine.types[column.type]
         found = self.matching.found.get(column.name)
+        type_ = self.type_of(column)
         if found is None:
             return f"cast(null as {type_})"
         name = self.engine.quoted(found.name)
+        if column.type == "json":
+            as_it_is = self._is_text(found) or not self.json_as_text
+            return name if as_it_is else self.dialect.json_text.format(value=name)
+        if self.dialect.has_no_zone(found.type):
+            return self.dialect.utc.format(value=name)
         if column.type == "text":
+            # Of one length in all tables: a view is replaced by one with the same types only.
+            name = name if found.type == self.engine.types["text"] else f"cast({name} as {type_})"
             return f"nullif({name}, '')"
-        return name if column.type == "json" or found.type == type_ else f"cast({name} as {type_})"
+        return name if found.type == self.engine.types[column.type] else f"cast({name} as {type_})"
+
+    def type_of(self, column: Column) -> str:
+        """Return the type that a column of a model has."""
+        kind = "text" if column.type == "json" and self.json_as_text else column.type
+        return self.dialect.types.get(kind, self.engine.types[kind])
+
+    def _is_text(self, found: ExistingColumn) -> bool:
+        # What holds a time, a number and a text is a text.
+        return self.engine.holds(found.type, "text")
 
     @property
     def _full_session_id(self) -> str:
@@ -112,4 +134,7 @@ class EventSource:
 
 def of_all(sources: Sequence[EventSource]) -> str:
     """Return the SELECT of all organizations' events."""
-    return "\nunion all\n".join(source.events() for source in sources)
+    # Tables that others made may have another type, and a union wants one.
+    types = {found.type for source in sources if (found := source.matching.found.get(_JSON.name))}
+    as_text = bool(types - {source.engine.types["json"] for source in sources})
+    return "\nunion all\n".join(replace(source, json_as_text=as_text).events() for source in sources)

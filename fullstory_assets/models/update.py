@@ -11,35 +11,28 @@ never a gap. `users`, `devices` and the rest are views and cannot be behind.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from typing import NamedTuple
+from uuid import uuid4
 
-from fullstory_assets.errors import WarehouseError
+from fullstory_assets.errors import WarehouseError, WarehouseLocked
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
 from fullstory_assets.models.declared import TABLES, VIEWS, Model
+from fullstory_assets.models.definitions import INTERNAL, OWN, Definitions
 from fullstory_assets.models.dialects import DIALECTS, ModelDialect
+from fullstory_assets.models.hours import HOUR, hours_of, utc
 from fullstory_assets.models.render import SESSION, Renderer
 from fullstory_assets.models.source import EventSource, of_all
-from fullstory_assets.schema import EVENTS, Column, TableSchema
+from fullstory_assets.schema import EVENTS, TableSchema
+from fullstory_assets.warehouses.sql import Matching
 from fullstory_assets.windows import ExportWindow
 
-_ORG = Column("org_id", "text", "Organization.")
-_SESSION_IDS = (_ORG, Column("device_id", "int64", "Its device."), Column("session_id", "int64", "The session."))
-
-INTERNAL = {
-    "session_hours": TableSchema((*_SESSION_IDS, Column("hour", "timestamp", "An hour in which it has events."))),
-    "changed_windows": TableSchema((
-        _ORG,
-        Column("window_start", "timestamp", "Begin of a window that models do not know yet."),
-        Column("window_end", "timestamp", "Its end."),
-    )),
-    "touched_sessions": TableSchema(_SESSION_IDS),
-    "model_state": TableSchema((_ORG, Column("made_by", "text", "Hash of the SQL that its rows were made by."))),
-}  # fmt: skip
-"""Tables of the update's own, beside the models."""
-
-_HOUR = timedelta(hours=1)
+_TRIES = 5
+_NEVER = "select 1 from (select 1 as one) as nothing where one = 2"
+_VIEWS = ""
+"""Stands for an organization in the state of the views, which belong to all."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,13 @@ class Updated:
 
     windows: int
     anew: bool
+
+
+class _Change(NamedTuple):
+    """A window that models do not know yet, and the note that says so."""
+
+    note: str
+    window: tuple[datetime, datetime]
 
 
 class Models:
@@ -62,11 +62,13 @@ class Models:
         self._warehouse = warehouse
         self._plan = plan
         self._renderer = Renderer(self._dialect, self.name, plan.event_types)
+        self._definitions = Definitions(warehouse.dialect, self._dialect, self.name)
+        self._found: dict[str, tuple[str, Matching] | None] = {}
+        self._has_tables = False
 
     def name(self, table: str) -> str:
         """Return how a statement calls a model."""
-        # Without quotes around the table: engines fold it as they fold the columns.
-        return f"{self._warehouse.dialect.quoted(self._plan.schema)}.{table}"
+        return self._warehouse.qualified(self._plan.schema, table)
 
     def note(self, org: str, windows: Sequence[ExportWindow]) -> None:
         """Note that these windows are about to be loaded.
@@ -75,28 +77,28 @@ class Models:
             WarehouseError: The warehouse refused.
         """
         self._ensure_tables()
-        rows = ", ".join(f"('{org}', {self._time(it.start)}, {self._time(it.end)})" for it in windows)
-        self._warehouse.execute([f"insert into {self.name('changed_windows')} values {rows}"])
+        # Each note is one of its own: what strikes off another that reads the same leaves it.
+        rows = ", ".join(f"('{org}', {self._time(it.start)}, {self._time(it.end)}, '{uuid4().hex}')" for it in windows)
+        columns = ", ".join(column.name for column in INTERNAL["changed_windows"])
+        self._warehouse.execute([f"insert into {self.name('changed_windows')} ({columns}) values {rows}"])
 
     def update(self, org: str) -> Updated:
         """Bring one organization's rows up to date with its events; made anew if their SQL has changed since.
 
         Raises:
+            WarehouseLocked: Others that bring models up to date were always faster.
             WarehouseError: The warehouse refused, or the events table is not there.
         """
         self._ensure_tables()
-        sources = self._sources()
-        source = self._source(org, sources)
-        if self._made_by(org) != self._version(source):
-            self._rebuild(source, sources)
+        source = self._source(org)
+        if self._made_by().get(org) != self._version(source):
+            self._rebuild(source)
             return Updated(0, anew=True)
-        changed = self._changed(org)
-        if changed:
-            hours = _hours(changed)
-            between = self._reach(source, hours)
-            replaced = [statement for model in TABLES for statement in self._replace(source, model, between)]
-            self._warehouse.execute([*self._touch(source, hours), *replaced, self._strike_off(org, changed)])
-        return Updated(len(changed), anew=False)
+        for _ in range(_TRIES):
+            changed = self._changed(org)
+            if not changed or self._replace_touched(source, changed):
+                return Updated(len({change.window for change in changed}), anew=False)
+        raise WarehouseLocked(f"The models of {org} were changed by others all the time.", remedy="Run it again.")
 
     def rebuild(self, org: str) -> None:
         """Make all of one organization's rows anew.
@@ -105,51 +107,77 @@ class Models:
             WarehouseError: As for `update`.
         """
         self._ensure_tables()
-        sources = self._sources()
-        self._rebuild(self._source(org, sources), sources)
+        self._rebuild(self._source(org))
 
-    def _rebuild(self, source: EventSource, sources: Sequence[EventSource]) -> None:
-        whose = f"where org_id = '{source.org}'"
-        emptied = ("session_hours", "changed_windows", "model_state", *(model.name for model in TABLES))
-        self._warehouse.execute(
+    def _rebuild(self, source: EventSource) -> None:
+        state, changed = self.name("model_state"), self._changed(source.org)
+        emptied = ("session_hours", "model_state", *(model.name for model in TABLES))
+        self._replace(
             [
-                *(f"delete from {self.name(table)} {whose}" for table in emptied),
+                *(f"delete from {self.name(table)} where org_id = '{source.org}'" for table in emptied),
                 self._insert_hours(source.events_of_sessions()),
                 *(self._insert(model, source.model(self._renderer.select(model.name))) for model in TABLES),
-                f"insert into {self.name('model_state')} values ('{source.org}', '{self._version(source)}')",
+                *self._strike_off(changed),
             ]
         )
-        self._warehouse.execute(
-            [f"create or replace view {self.name(view.name)} as {self._view(view, sources)}" for view in VIEWS]
+        views = self._ensure_views()
+        # Only now: who dies before begins anew.
+        made_by = {source.org: self._version(source), _VIEWS: views}
+        rows = ", ".join(f"('{org}', '{version}')" for org, version in made_by.items())
+        whose = ", ".join(f"'{org}'" for org in made_by)
+        self._replace(
+            [f"delete from {state} where org_id in ({whose})", f"insert into {state} (org_id, made_by) values {rows}"]
         )
 
     def _ensure_tables(self) -> None:
-        dialect = self._warehouse.dialect
-        tables = {**INTERNAL, **{model.name: model.schema for model in TABLES}}
-        create = [f"create schema if not exists {dialect.quoted(self._plan.schema)}"]
-        for name, schema in tables.items():
-            columns = ", ".join(f"{column.name} {dialect.types[column.type]}" for column in schema)
-            create.append(f"create table if not exists {self.name(name)} ({columns})")
-        self._warehouse.execute(create)
+        if self._has_tables:
+            return
+        there = self._warehouse.tables(self._plan.schema)
+        statements = [
+            statement
+            for name, description, schema in self._tables()
+            for statement in self._definitions.table(name, description, schema, there.get(name))
+        ]
+        if statements:
+            self._warehouse.define(self._plan.schema, statements)
+            # What is new is empty: all rows are made anew.
+            self._warehouse.execute([f"delete from {self.name('model_state')} where true"])
+        self._has_tables = True
+
+    @staticmethod
+    def _tables() -> Iterator[tuple[str, str, TableSchema]]:
+        """Yield name, description and columns of all tables."""
+        yield from ((name, OWN, schema) for name, schema in INTERNAL.items())
+        yield from ((model.name, model.description, model.schema) for model in TABLES)
+
+    def _ensure_views(self) -> str:
+        """Make the views that are missing, or that would be others now; return what changes when they do."""
+        sources = self._sources()
+        selects = {view.name: self._view(view, sources) for view in VIEWS}
+        version = _hash(selects.values())
+        there = self._warehouse.tables(self._plan.schema)
+        if self._made_by().get(_VIEWS) != version or not selects.keys() <= there.keys():
+            self._warehouse.define(self._plan.schema, self._definitions.views(VIEWS, selects, there))
+        return version
 
     def _sources(self) -> list[EventSource]:
         """Return the events of all organizations that have any."""
-        found = ((of, self._warehouse.find(of.table, EVENTS)) for of in self._plan.organizations)
-        return [
-            EventSource(
-                of.org, table, matching, self._warehouse.dialect, self._dialect,
-                adopts=of.adopts, replays=self._replays(of), since=self._plan.since,
-            )
-            for of, (table, matching) in ((of, there) for of, there in found if there)
-        ]  # fmt: skip
+        return [source for of in self._plan.organizations if (source := self._events(of))]
 
-    def _replays(self, of: OrganizationEvents) -> str:
-        return f"https://{self._plan.replay_host}/ui/{of.fullstory_org}/session/" if of.fullstory_org else ""
+    def _events(self, of: OrganizationEvents) -> EventSource | None:
+        found = self._found[of.table] = self._found.get(of.table) or self._warehouse.find(of.table, EVENTS)
+        if not found:
+            return None
+        table, matching = found
+        replays = f"https://{self._plan.replay_host}/ui/{of.fullstory_org}/session/" if of.fullstory_org else ""
+        return EventSource(
+            of.org, table, matching, self._warehouse.dialect, self._dialect,
+            adopts=of.adopts, replays=replays, since=self._plan.since,
+        )  # fmt: skip
 
-    @staticmethod
-    def _source(org: str, sources: Sequence[EventSource]) -> EventSource:
-        for source in sources:
-            if source.org == org:
+    def _source(self, org: str) -> EventSource:
+        for of in self._plan.organizations:
+            if of.org == org and (source := self._events(of)):
                 return source
         raise WarehouseError(f"{org} has no events table yet.", remedy="Load a window of it first.")
 
@@ -158,33 +186,49 @@ class Models:
         columns = ", ".join(column.name for column in view.columns)
         return f"select {columns} from (\n{select}\n) as {view.name}"
 
-    def _made_by(self, org: str) -> str:
-        state = self._warehouse.query(f"select made_by from {self.name('model_state')} where org_id = '{org}'")
-        return state[0][0] if len(state) == 1 else ""
+    def _made_by(self) -> dict[str, str]:
+        """Return by what version each organization's rows were made; those made twice at once are of none."""
+        made: dict[str, str] = {}
+        for org, version in self._warehouse.query(f"select org_id, made_by from {self.name('model_state')}"):
+            made[org] = version if made.get(org, version) == version else ""
+        return made
 
     def _version(self, source: EventSource) -> str:
         """Return what changes when the SQL does: after an update of this package, or of the configuration."""
-        texts = [source.model(self._renderer.select(model.name)) for model in TABLES]
-        texts += [self._renderer.select(view.name) for view in VIEWS if view.name != "events"]
-        return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+        return _hash(source.model(self._renderer.select(model.name)) for model in TABLES)
 
-    def _changed(self, org: str) -> list[tuple[datetime, datetime]]:
+    def _changed(self, org: str) -> list[_Change]:
         rows = self._warehouse.query(
-            f"select distinct window_start, window_end from {self.name('changed_windows')} where org_id = '{org}'"
+            f"select note, window_start, window_end from {self.name('changed_windows')} where org_id = '{org}'"
         )
-        return sorted((_utc(start), _utc(end)) for start, end in rows)
+        return [_Change(note, (utc(start), utc(end))) for note, start, end in rows]
+
+    def _replace_touched(self, source: EventSource, changed: Sequence[_Change]) -> bool:
+        """Make the sessions anew that the windows touch; `False` when others have changed them meanwhile."""
+        hours = hours_of({change.window for change in changed})
+        between = self._reach(source, hours)
+        replaced = [statement for model in TABLES for statement in self._replace_rows(source, model, between)]
+        known, (start, end) = self.name("session_hours"), between
+        beyond = (
+            f"select 1 from {known} as known join {self.name('touched_sessions')} as touched "
+            f"on {_same('known', 'touched')} where known.hour < {self._time(start)} or known.hour >= {self._time(end)}"
+        )
+        return self._replace([*self._touch(source, hours), *replaced, *self._strike_off(changed)], unless=beyond)
+
+    def _replace(self, statements: Sequence[str], *, unless: str = _NEVER) -> bool:
+        return self._warehouse.replace(self._plan.schema, statements, unless=unless)
 
     def _touched(self, source: EventSource, hours: Sequence[datetime]) -> str:
         """Return the query of sessions that have, or had, events in these hours."""
         return (
-            f"select distinct {SESSION} from {self.name('session_hours')} "
+            f"select distinct {SESSION} from (\nselect {SESSION} from {self.name('session_hours')} "
             f"where org_id = '{source.org}' and {self._in('hour', hours)}\n"
-            f"union\nselect distinct {SESSION} from (\n{self._events_of(source, hours)}\n) as events"
+            f"union all\nselect {SESSION} from (\n{self._events_of(source, hours)}\n) as events\n) as each_hour"
         )
 
     def _events_of(self, source: EventSource, hours: Sequence[datetime]) -> str:
         return source.events_of_sessions(
-            between=(hours[0], hours[-1] + _HOUR), only=self._in(self._hour("event_start"), hours)
+            between=(hours[0], hours[-1] + HOUR), only=self._in(self._hour("event_start"), hours)
         )
 
     def _reach(self, source: EventSource, hours: Sequence[datetime]) -> tuple[datetime, datetime]:
@@ -193,8 +237,8 @@ class Models:
             f"select min(known.hour), max(known.hour) from {self.name('session_hours')} as known "
             f"join (\n{self._touched(source, hours)}\n) as touched on {_same('known', 'touched')}"
         )
-        known = [_utc(hour) for hour in (first, last) if hour is not None]
-        return min([*known, hours[0]]), max([*known, hours[-1]]) + _HOUR
+        known = [utc(hour) for hour in (first, last) if hour is not None]
+        return min([*known, hours[0]]), max([*known, hours[-1]]) + HOUR
 
     def _touch(self, source: EventSource, hours: Sequence[datetime]) -> list[str]:
         """Return the statements that note whom the hours touch, and which sessions are in them now."""
@@ -212,13 +256,13 @@ class Models:
             f"select distinct {SESSION}, {self._hour('event_start')} from (\n{events}\n) as events"
         )
 
-    def _replace(self, source: EventSource, model: Model, between: tuple[datetime, datetime]) -> list[str]:
+    def _replace_rows(self, source: EventSource, model: Model, between: tuple[datetime, datetime]) -> list[str]:
         touched = f"exists (select 1 from {self.name('touched_sessions')} as touched where {_same('touched', '{}')})"
         select = source.model(
             self._renderer.select(model.name), between=between, only=touched.format(*["events"] * len(_KEYS))
         )
         return [
-            f"delete from {self.name(model.name)} as {model.name} where {touched.format(*[model.name] * len(_KEYS))}",
+            f"delete from {self.name(model.name)} where {touched.format(*[model.name] * len(_KEYS))}",
             self._insert(model, select),
         ]
 
@@ -226,11 +270,9 @@ class Models:
         columns = ", ".join(column.name for column in model.columns)
         return f"insert into {self.name(model.name)} ({columns})\n{select}"
 
-    def _strike_off(self, org: str, changed: Sequence[tuple[datetime, datetime]]) -> str:
-        windows = " or ".join(
-            f"(window_start = {self._time(start)} and window_end = {self._time(end)})" for start, end in changed
-        )
-        return f"delete from {self.name('changed_windows')} where org_id = '{org}' and ({windows})"
+    def _strike_off(self, changed: Sequence[_Change]) -> list[str]:
+        notes = ", ".join(f"'{change.note}'" for change in changed)
+        return [f"delete from {self.name('changed_windows')} where note in ({notes})"] if notes else []
 
     @property
     def _dialect(self) -> ModelDialect:
@@ -254,16 +296,5 @@ def _same(one: str, other: str) -> str:
     return " and ".join(f"{one}.{key} = {other}.{key}" for key in _KEYS)
 
 
-def _hours(windows: Sequence[tuple[datetime, datetime]]) -> list[datetime]:
-    """Return the beginnings of all hours that the windows touch."""
-    hours: set[datetime] = set()
-    for start, end in windows:
-        hour = start.replace(minute=0, second=0, microsecond=0)
-        while hour < end:
-            hours.add(hour)
-            hour += _HOUR
-    return sorted(hours)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=timezone.utc) if moment.utcoffset() is None else moment.astimezone(timezone.utc)
+def _hash(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

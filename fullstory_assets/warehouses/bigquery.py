@@ -15,7 +15,6 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
@@ -32,6 +31,7 @@ from fullstory_assets.warehouses.bigquery_columns import (
 )
 from fullstory_assets.warehouses.bigquery_errors import is_concurrent, is_missing_table, refusals
 from fullstory_assets.warehouses.bigquery_jobs import REQUEST_SECONDS, Jobs
+from fullstory_assets.warehouses.bigquery_models import ModelsInBigQuery, new_name
 from fullstory_assets.warehouses.bigquery_script import Target, insert_staged, parameters, replace_script
 from fullstory_assets.warehouses.sql import (
     MOMENT_COLUMN,
@@ -60,7 +60,7 @@ _STAGING_LIVES = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class BigQueryWarehouse:
+class BigQueryWarehouse(ModelsInBigQuery):
     """Event tables in a dataset of BigQuery.
 
     Args:
@@ -127,7 +127,7 @@ class BigQueryWarehouse:
             target = self._target(table, schema)
             files = [load_file(staged, schema) for staged in windows]
             columns = file_columns(table, target.matching, files)
-            name = _new_name()
+            name = new_name()
             with self._staged(table, name, schema, files) as source:
                 insert = insert_staged(DIALECT, target, schema, columns, source) if source else ""
                 found = self._replace(replace_script(DIALECT, target, windows, insert), windows, name)
@@ -174,7 +174,7 @@ class BigQueryWarehouse:
     def _ensure_lock(self, table: str) -> None:
         if self._get(table + LOCK_SUFFIX) is None:
             lock = self._quoted(table + LOCK_SUFFIX)
-            self._jobs.query(f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT CURRENT_TIMESTAMP() AS changed", _new_name())
+            self._jobs.query(f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT CURRENT_TIMESTAMP() AS changed", new_name())
 
     def _new_table(self, table: str, schema: TableSchema) -> Table:
         from google.cloud.bigquery import Table, TimePartitioning
@@ -267,7 +267,3 @@ class BigQueryWarehouse:
 
     def _quoted(self, table: str) -> str:
         return DIALECT.quoted(self.client.project, self.dataset, table)
-
-
-def _new_name() -> str:
-    return f"fullstory_assets_{uuid4().hex}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
@@ -21,6 +21,7 @@ from fullstory_assets.errors import WarehouseLocked
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.duckdb_file import file_pattern, opened
+from fullstory_assets.warehouses.duckdb_models import ModelsInDuckDB
 from fullstory_assets.warehouses.sql import (
     INT64_DIGITS,
     MOMENT_COLUMN,
@@ -83,7 +84,7 @@ zone are UTC: so says the time zone of every connection that `opened` gives."""
 
 
 @dataclass(frozen=True)
-class DuckDBWarehouse:
+class DuckDBWarehouse(ModelsInDuckDB):
     """Event tables in a DuckDB file.
 
     Args:
@@ -134,11 +135,6 @@ class DuckDBWarehouse:
         return self._run(lambda connection: self._replace(connection, table, schema, windows)) if windows else []
 
     @property
-    def kind(self) -> str:
-        """`duckdb`."""
-        return "duckdb"
-
-    @property
     def dialect(self) -> Dialect:
         """How DuckDB spells names and types."""
         return DIALECT
@@ -153,29 +149,6 @@ class DuckDBWarehouse:
         if not self._run(lambda connection: connection.execute(_THERE, [self.schema, table]).fetchall()):
             return None
         return DIALECT.quoted(self.schema, table), self._run(lambda connection: self._match(connection, table, schema))
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one query.
-
-        Raises:
-            WarehouseError: As for `check`, or DuckDB refused.
-        """
-        return self._run(lambda connection: connection.execute(statement).fetchall())
-
-    def execute(self, statements: Sequence[str]) -> None:
-        """Run the statements in one transaction.
-
-        Raises:
-            WarehouseError: As for `check`, or DuckDB refused; nothing was changed.
-        """
-
-        def run(connection: DuckDBPyConnection) -> None:
-            connection.begin()
-            for statement in statements:
-                connection.execute(statement)
-            connection.commit()
-
-        self._run(run)
 
     def _ensure_table(self, connection: DuckDBPyConnection, table: str, schema: TableSchema) -> list[str]:
         target = DIALECT.quoted(self.schema, table)

@@ -16,6 +16,7 @@ from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.csv_rows import csv_files, one_ahead
 from fullstory_assets.warehouses.postgres_errors import refusal
+from fullstory_assets.warehouses.postgres_models import ModelsInPostgres
 from fullstory_assets.warehouses.sql import (
     INT64_DIGITS,
     MOMENT_COLUMN,
@@ -68,7 +69,7 @@ are UTC: so says the time zone of every session."""
 
 
 @dataclass(frozen=True)
-class PostgresWarehouse:
+class PostgresWarehouse(ModelsInPostgres):
     """Event tables in a PostgreSQL database.
 
     Args:
@@ -145,6 +146,11 @@ class PostgresWarehouse:
             return [
                 require_loaded_rows(table, staged, self._count(cursor, table, condition, staged)) for staged in windows
             ]
+
+    @property
+    def dialect(self) -> Dialect:
+        """How PostgreSQL spells names and types."""
+        return DIALECT
 
     def _create(self, cursor: cursor, table: str, schema: TableSchema) -> None:
         cursor.execute("SELECT to_regnamespace(%s) IS NULL", [DIALECT.quoted(self.schema)])

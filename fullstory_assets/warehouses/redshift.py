@@ -25,10 +25,8 @@ from fullstory_assets.storage.base import Storage
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.redshift_errors import has_load_errors, load_error, refusal
 from fullstory_assets.warehouses.redshift_files import Filled, LoadingFiles, StagedColumns, loading_files
-from fullstory_assets.warehouses.redshift_types import (
-    MAX_VARCHAR,
-    redshift_dialect,
-)
+from fullstory_assets.warehouses.redshift_models import ModelsInRedshift
+from fullstory_assets.warehouses.redshift_types import MAX_VARCHAR, redshift_dialect
 from fullstory_assets.warehouses.redshift_windows import LoadedWindows
 from fullstory_assets.warehouses.sql import (
     MOMENT_COLUMN,
@@ -69,7 +67,7 @@ class _Copy(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RedshiftWarehouse:
+class RedshiftWarehouse(ModelsInRedshift):
     """Event tables in an Amazon Redshift database. Its names are in small letters, as Redshift makes them anyway.
 
     Args:
@@ -116,7 +114,7 @@ class RedshiftWarehouse:
             matching = self._match(cursor, table, schema)
             if matching and not matching.missing and self._columns(cursor, _lock_of(table)):
                 return []
-        self._prepare(table)
+        self._prepare(self.schema, _lock_of(table).lower())
         with self._transaction() as cursor:
             self._lock(cursor, table)
             matching = self._match(cursor, table, schema)
@@ -124,7 +122,7 @@ class RedshiftWarehouse:
                 cursor.execute(self._create_table(table, schema))
                 return []
             for column in matching.missing:
-                statement = add_column(self._dialect, self._target(table), _small(column), unless_there=False)
+                statement = add_column(self.dialect, self._target(table), _small(column), unless_there=False)
                 cursor.execute(statement)
             return [column.name for column in matching.missing]
 
@@ -184,7 +182,7 @@ class RedshiftWarehouse:
         windows: Sequence[StagedWindow],
         copies: Sequence[_Copy],
     ) -> list[int]:
-        target, loaded = self._target(table), LoadedWindows(self._dialect, matching, windows)
+        target, loaded = self._target(table), LoadedWindows(self.dialect, matching, windows)
         with self._transaction() as cursor:
             self._lock(cursor, table)
             cursor.execute("RESET statement_timeout")
@@ -199,7 +197,7 @@ class RedshiftWarehouse:
         """Return the statement and its values. It holds no credentials: Redshift has a role of its own."""
         role, roles = ("default", []) if self.iam_role == "default" else ("%s", [self.iam_role])
         region, regions = (" REGION %s", [self.region]) if self.region else ("", [])
-        columns = ", ".join(map(self._dialect.quoted, copy.columns))
+        columns = ", ".join(map(self.dialect.quoted, copy.columns))
         statement = (
             f"COPY {target} ({columns}) FROM %s IAM_ROLE {role}{region} MANIFEST FORMAT CSV GZIP NULL AS %s "
             "TIMEFORMAT 'auto' COMPUPDATE OFF"
@@ -217,24 +215,22 @@ class RedshiftWarehouse:
 
     def _create_table(self, table: str, schema: TableSchema) -> str:
         small = TableSchema(tuple(map(_small, schema)))
-        key = ", ".join(self._dialect.quoted(name.lower()) for name in (ORG_COLUMN, MOMENT_COLUMN))
+        key = ", ".join(self.dialect.quoted(name.lower()) for name in (ORG_COLUMN, MOMENT_COLUMN))
         # By this order a window is found without reading the rest.
-        return f"{create_table(self._dialect, self._target(table), small)} DISTSTYLE AUTO COMPOUND SORTKEY ({key})"
+        return f"{create_table(self.dialect, self._target(table), small)} DISTSTYLE AUTO COMPOUND SORTKEY ({key})"
 
-    def _prepare(self, table: str) -> None:
-        """Make the schema and the table that is locked, where they are missing."""
-        schema, lock = self._dialect.quoted(self.schema.lower()), self._target(_lock_of(table))
+    def _prepare(self, schema: str, lock: str) -> None:
+        """Make a schema and the table in it that is locked, where they are missing."""
         try:
             with self._transaction() as cursor:
-                cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [self.schema.lower()])
+                cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [schema.lower()])
                 if cursor.fetchall() == [(0,)]:
-                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                cursor.execute(f"CREATE TABLE IF NOT EXISTS {lock} (empty smallint)")
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {self.qualified(schema)}")
+                cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.qualified(schema, lock)} (empty smallint)")
         except WarehouseError:
             # `IF NOT EXISTS` does not help two that make the same table at the same moment.
-            with self._transaction() as cursor:
-                if not self._columns(cursor, _lock_of(table)):
-                    raise
+            if lock not in self.tables(schema):
+                raise
 
     def _lock(self, cursor: cursor, table: str) -> None:
         cursor.execute(f"LOCK TABLE {self._target(_lock_of(table))}")
@@ -245,7 +241,7 @@ class RedshiftWarehouse:
         if not columns:
             return None
         matching = match_columns(columns, schema)
-        require_types(self._dialect, table, TableSchema(_checked(schema, matching)), matching)
+        require_types(self.dialect, table, TableSchema(_checked(schema, matching)), matching)
         return matching
 
     def _columns(self, cursor: cursor, table: str) -> list[tuple[str, str]]:
@@ -253,11 +249,12 @@ class RedshiftWarehouse:
         return [(name, engine_type) for name, engine_type in cursor.fetchall()]
 
     @property
-    def _dialect(self) -> Dialect:
+    def dialect(self) -> Dialect:
+        """How Redshift spells names and types."""
         return redshift_dialect(varchar_max=self.varchar_max, custom_vars=self.custom_vars)
 
     def _target(self, table: str) -> str:
-        return self._dialect.quoted(self.schema.lower(), table.lower())
+        return self.qualified(self.schema, table)
 
     @contextmanager
     def _transaction(self) -> Iterator[cursor]:

@@ -16,6 +16,7 @@ from uuid import uuid4
 from fullstory_assets.schema import TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.snowflake_errors import refusal
+from fullstory_assets.warehouses.snowflake_models import ModelsInSnowflake, query, take_turn
 from fullstory_assets.warehouses.snowflake_values import DIALECT, FILE_FORMAT, copied_values, time_of, time_value
 from fullstory_assets.warehouses.sql import (
     MOMENT_COLUMN,
@@ -63,7 +64,7 @@ def connection_options() -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class SnowflakeWarehouse:
+class SnowflakeWarehouse(ModelsInSnowflake):
     """Event tables in a schema of Snowflake.
 
     Names are taken as Snowflake takes names without quotes, in capitals; a table that is there in another spelling is
@@ -89,7 +90,7 @@ class SnowflakeWarehouse:
             WarehouseError: It cannot be reached, or refuses.
         """
         with self._session() as cursor:
-            ((version,),) = _query(cursor, "SELECT CURRENT_VERSION()")
+            ((version,),) = query(cursor, "SELECT CURRENT_VERSION()")
         return f"Snowflake {version} at {self.name}"
 
     def ensure_table(self, table: str, schema: TableSchema) -> list[str]:
@@ -131,9 +132,9 @@ class SnowflakeWarehouse:
             # Every statement that makes something ends a transaction, so all of them go before it
             # (https://docs.snowflake.com/en/sql-reference/transactions#ddl).
             stage = self._put(cursor, layouts.values())
-            lock = self._make_lock(cursor, name)
+            self._make_lock(cursor, lock := self._target(f"{name}_LOCK"), f"Loads of {name}")
             cursor.execute("BEGIN TRANSACTION")
-            cursor.execute(f"UPDATE {lock} SET LOADS = LOADS + 1")  # noqa: S608  (quoted names only)
+            cursor.execute(take_turn(lock))
             self._delete(cursor, name, matching, windows)
             for number, layout in enumerate(layouts):
                 cursor.execute(self._copy(name, schema, matching, layout, f"{stage}/{number}/"))
@@ -157,11 +158,14 @@ class SnowflakeWarehouse:
         return matching
 
     def _create(self, cursor: SnowflakeCursor, table: str, schema: TableSchema) -> None:
-        database = DIALECT.quoted(self.database.upper())
-        schemas = _show(cursor, f"SHOW SCHEMAS LIKE {_literal(self.schema)} IN DATABASE {database}")
-        if self.schema.upper() not in {each["name"] for each in schemas}:
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {DIALECT.quoted(self.database.upper(), self.schema.upper())}")
+        self._make_schema(cursor, self.schema)
         cursor.execute(create_table(DIALECT, self._target(table.upper()), schema))
+
+    def _make_schema(self, cursor: SnowflakeCursor, schema: str) -> None:
+        database = DIALECT.quoted(self.database.upper())
+        schemas = _show(cursor, f"SHOW SCHEMAS LIKE {_literal(schema)} IN DATABASE {database}")
+        if schema.upper() not in {each["name"] for each in schemas}:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {self.qualified(schema)}")
 
     def _put(self, cursor: SnowflakeCursor, layouts: Iterable[Sequence[StagedWindow]]) -> str:
         """Send files to a stage that ends with the session, each layout to a folder of its own; return the stage."""
@@ -175,21 +179,6 @@ class SnowflakeWarehouse:
                     (links / f"{index}.parquet").symlink_to(staged.path.resolve())
                 cursor.execute(f"PUT 'file://{links}/*.parquet' {stage}/{number} AUTO_COMPRESS = FALSE")
         return stage
-
-    def _make_lock(self, cursor: SnowflakeCursor, name: str) -> str:
-        """Return the table, of one row, that a load of the table `name` changes first.
-
-        A DELETE that finds no rows may hold no lock, and two that fill the same empty window would both insert. Who
-        changes the same row has to wait for the other's end
-        (https://docs.snowflake.com/en/sql-reference/transactions#resource-locking), and what begins after that sees
-        the other's rows.
-        """
-        lock = self._target(f"{name}_LOCK")
-        cursor.execute(
-            f"CREATE TRANSIENT TABLE IF NOT EXISTS {lock} COMMENT = 'Loads of {name} wait for each other here.' "
-            "AS SELECT 0 AS LOADS"
-        )
-        return lock
 
     def _delete(self, cursor: SnowflakeCursor, name: str, matching: Matching, windows: Sequence[StagedWindow]) -> None:
         anywhere = " OR ".join(f"({_condition(matching, adopts=staged.adopts)})" for staged in windows)
@@ -212,8 +201,8 @@ class SnowflakeWarehouse:
         conditions = [_condition(matching)] * len(windows)
         counts = ", ".join(f"COUNT(CASE WHEN {condition} THEN 1 END)" for condition in conditions)
         anywhere = " OR ".join(f"({condition})" for condition in conditions)
-        query = f"SELECT {counts} FROM {self._target(name)} WHERE {anywhere}"  # noqa: S608  (quoted names only)
-        (found,) = _query(cursor, query, _values(windows) * 2)
+        counting = f"SELECT {counts} FROM {self._target(name)} WHERE {anywhere}"  # noqa: S608  (quoted names only)
+        (found,) = query(cursor, counting, _values(windows) * 2)
         return found
 
     def _target(self, name: str) -> str:
@@ -259,14 +248,9 @@ def _values(windows: Sequence[StagedWindow]) -> list[str]:
     ]
 
 
-def _query(cursor: SnowflakeCursor, query: str, values: Sequence[str] | None = None) -> list[Any]:
-    cursor.execute(query, values)
-    return cursor.fetchall()
-
-
 def _show(cursor: SnowflakeCursor, statement: str) -> list[dict[str, Any]]:
     """Return what SHOW or DESCRIBE lists, by the name of the property."""
-    rows = _query(cursor, statement)
+    rows = query(cursor, statement)
     names = [column.name for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in rows]
 

@@ -234,6 +234,14 @@ def window_values(staged: StagedWindow) -> tuple[str, datetime, datetime]:
     return staged.org, staged.window.start, staged.window.end
 
 
+def columns_by_table(columns: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the columns of each table from `(table, column)` pairs, in order, all in small letters."""
+    found: dict[str, list[str]] = {}
+    for table, column in columns:
+        found.setdefault(table.lower(), []).append(column.lower())
+    return found
+
+
 def digits_before_point(engine_type: str) -> int | None:
     """Return how many digits a `DECIMAL(p, s)`, also `NUMERIC` or `NUMBER`, has before its point; else `None`."""
     match = _DECIMAL.fullmatch(engine_type)

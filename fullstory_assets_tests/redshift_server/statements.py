@@ -16,6 +16,7 @@ _UNKNOWN = {
     "42601": (
         r"ADD\s+COLUMN\s+IF\b", r"ADD\s+COLUMN\b.*,\s*ADD\s+COLUMN\b", r"\bON\s+CONFLICT\b", r"\bFILTER\s*\(",
         r"\bLATERAL\b", r"^\s*LOCK\b.*\bMODE\b", r"\bSAVEPOINT\b", r"\bRETURNING\b", r"\bFROM\s+STDIN\b",
+        r"\bEXCEPT\s+ALL\b", r"^\s*DELETE\s+FROM\s+\S+\s+(AS\s+)?(?!USING|WHERE)\w",
     ),
     "0A000": (r"^\s*CREATE\s+(UNIQUE\s+)?INDEX\b", r"^\s*CREATE\s+(DOMAIN|TRIGGER)\b"),
     "42883": (r"\bto_reg\w+\s*\(", r"\bhashtext\s*\(", r"\bpg_\w*advisory\w*\s*\(", r"\bstring_agg\s*\("),
@@ -71,8 +72,10 @@ def for_postgres(statement: str) -> str:
         raise Refused("syntax error in CREATE TABLE", "42601")
     if added := _ADD.fullmatch(statement):
         return added[1] + _definition(added[2])
-    # PostgreSQL has a function of this name too, which does not know the type.
-    statement = re.sub(r"\bjson_serialize\(", "redshift_json_serialize(", statement)
+    # PostgreSQL has functions of these names too, but they do not know the type, and take `e` for something else.
+    statement = re.sub(r"\b(json_serialize|regexp_substr)\(", r"redshift_\1(", statement)
+    # A word without quotes is nothing that PostgreSQL passes to a function.
+    statement = re.sub(r"\bdatediff\((\w+),", r"redshift_datediff('\1',", statement)
     return re.sub(r"\bversion\(\)", f"'{_VERSION}'", statement)
 
 

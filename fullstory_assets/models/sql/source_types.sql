@@ -1,3 +1,3 @@
 {%- for name, description in source_types.items() %}
-{{ "union all " if not loop.first }}select '{{ name }}' as source_type, '{{ description | replace("'", "''") }}' as description
+{{ "union all " if not loop.first }}select {{ quoted(name) }} as source_type, {{ quoted(description) }} as description
 {%- endfor %}
