@@ -52,8 +52,12 @@ class ModelsWorld:
 
     def load(self, org: str, number: int, rows: list[dict[str, Any]]) -> None:
         """Load an hour, as far as that goes before the models are brought up to date."""
+        self.models.note(org, [hour(number)])
+        self.load_rows(org, number, rows)
+
+    def load_rows(self, org: str, number: int, rows: list[dict[str, Any]]) -> None:
+        """Load an hour, as one does who knows of no models."""
         staged = stage(self.folder, rows, window=hour(number), org=org)
-        self.models.note(org, [staged.window])
         self.warehouse.replace_windows(TABLE, EVENTS, [staged])
         staged.path.unlink()
 

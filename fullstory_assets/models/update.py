@@ -62,6 +62,7 @@ class Models:
         self._warehouse = warehouse
         self._plan = plan
         self._renderer = Renderer(self._dialect, self.name, plan.event_types)
+        self._forgotten: set[str] = set()
 
     def name(self, table: str) -> str:
         """Return how a statement calls a model."""
@@ -76,10 +77,24 @@ class Models:
         """
         self._ensure_tables()
         rows = ", ".join(f"('{org}', {self._time(it.start)}, {self._time(it.end)})" for it in windows)
-        self._warehouse.execute([f"insert into {self.name('changed_windows')} values {rows}"])
+        forgotten = [f"delete from {self.name('model_state')} where org_id = '{org}'"] if org in self._forgotten else []
+        self._warehouse.execute([*forgotten, f"insert into {self.name('changed_windows')} values {rows}"])
+        self._forgotten.discard(org)
 
-    def update(self, org: str) -> Updated:
+    def forget(self, org: str) -> None:
+        """Have one organization's rows made anew by the next update, whoever makes it after the next `note`.
+
+        For windows that somebody has loaded without noting them.
+        """
+        self._forgotten.add(org)
+
+    def update(self, org: str, *, loaded: Sequence[ExportWindow] = (), keep_notes: bool = False) -> Updated:
         """Bring one organization's rows up to date with its events; made anew if their SQL has changed since.
+
+        Args:
+            org: Whose.
+            loaded: Windows that the caller has loaded: another update may have struck off their notes before they were.
+            keep_notes: Whether notes stay, for one who does not load: what is noted may not be loaded yet.
 
         Raises:
             WarehouseError: The warehouse refused, or the events table is not there.
@@ -87,18 +102,19 @@ class Models:
         self._ensure_tables()
         sources = self._sources()
         source = self._source(org, sources)
-        if self._made_by(org) != self._version(source):
-            self._rebuild(source, sources)
+        if org in self._forgotten or self._made_by(org) != self._version(source):
+            self._rebuild(source, sources, keep_notes=keep_notes)
             return Updated(0, anew=True)
-        changed = self._changed(org)
+        changed = sorted({*self._changed(org), *((it.start, it.end) for it in loaded)})
         if changed:
             hours = _hours(changed)
             between = self._reach(source, hours)
             replaced = [statement for model in TABLES for statement in self._replace(source, model, between)]
-            self._warehouse.execute([*self._touch(source, hours), *replaced, self._strike_off(org, changed)])
+            struck = [] if keep_notes else [self._strike_off(org, changed)]
+            self._warehouse.execute([*self._touch(source, hours), *replaced, *struck])
         return Updated(len(changed), anew=False)
 
-    def rebuild(self, org: str) -> None:
+    def rebuild(self, org: str, *, keep_notes: bool = False) -> None:
         """Make all of one organization's rows anew.
 
         Raises:
@@ -106,22 +122,25 @@ class Models:
         """
         self._ensure_tables()
         sources = self._sources()
-        self._rebuild(self._source(org, sources), sources)
+        self._rebuild(self._source(org, sources), sources, keep_notes=keep_notes)
 
-    def _rebuild(self, source: EventSource, sources: Sequence[EventSource]) -> None:
+    def _rebuild(self, source: EventSource, sources: Sequence[EventSource], *, keep_notes: bool) -> None:
+        # First, since who dies before the state is saved begins anew.
+        self._warehouse.execute(
+            [f"create or replace view {self.name(view.name)} as {self._view(view, sources)}" for view in VIEWS]
+        )
         whose = f"where org_id = '{source.org}'"
-        emptied = ("session_hours", "changed_windows", "model_state", *(model.name for model in TABLES))
+        emptied = ("session_hours", "model_state", *(model.name for model in TABLES))
+        notes = () if keep_notes else ("changed_windows",)
         self._warehouse.execute(
             [
-                *(f"delete from {self.name(table)} {whose}" for table in emptied),
+                *(f"delete from {self.name(table)} {whose}" for table in (*emptied, *notes)),
                 self._insert_hours(source.events_of_sessions()),
                 *(self._insert(model, source.model(self._renderer.select(model.name))) for model in TABLES),
                 f"insert into {self.name('model_state')} values ('{source.org}', '{self._version(source)}')",
             ]
         )
-        self._warehouse.execute(
-            [f"create or replace view {self.name(view.name)} as {self._view(view, sources)}" for view in VIEWS]
-        )
+        self._forgotten.discard(source.org)
 
     def _ensure_tables(self) -> None:
         dialect = self._warehouse.dialect
@@ -168,11 +187,11 @@ class Models:
         texts += [self._renderer.select(view.name) for view in VIEWS if view.name != "events"]
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
-    def _changed(self, org: str) -> list[tuple[datetime, datetime]]:
+    def _changed(self, org: str) -> set[tuple[datetime, datetime]]:
         rows = self._warehouse.query(
             f"select distinct window_start, window_end from {self.name('changed_windows')} where org_id = '{org}'"
         )
-        return sorted((_utc(start), _utc(end)) for start, end in rows)
+        return {(_utc(start), _utc(end)) for start, end in rows}
 
     def _touched(self, source: EventSource, hours: Sequence[datetime]) -> str:
         """Return the query of sessions that have, or had, events in these hours."""
