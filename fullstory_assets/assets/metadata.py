@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pyarrow.parquet as pq
 
+from fullstory_assets.assets.model_keys import TOLD_MODELS
 from fullstory_assets.checks import NEW_FIELDS_SHOWN
 from fullstory_assets.outcomes import Step, WindowDone
 from fullstory_assets.storage.base import Storage
@@ -25,9 +26,6 @@ PREVIEW_COLUMNS = (
 )  # fmt: skip
 """What a preview shows; none of it is personal."""
 
-MODELS = "models"
-"""Metadata of a loaded window: the schema of the models that were told of it."""
-
 Metadata = Mapping[str, Any]
 
 
@@ -35,14 +33,7 @@ def window_metadata(step: Step, done: WindowDone, *, org: str, storage: Storage,
     """Return what `step` has to show of the window it has just made; `models` is the schema of those that know it."""
     keys = ObjectKeys(org, done.window)
     metadata = {"raw_events": _raw, "staged_events": _staged, "events": _events}[step](done, keys, storage)
-    return {**metadata, MODELS: models} if models and step == "events" else metadata
-
-
-def last_models(instance: dg.DagsterInstance, events: dg.AssetKey) -> str:
-    """Return the schema of the models that know the window which was loaded last; empty when none do."""
-    record = instance.get_latest_materialization_event(events)
-    found = record.asset_materialization.metadata.get(MODELS) if record and record.asset_materialization else None
-    return str(found.value) if found else ""
+    return {**metadata, TOLD_MODELS: models} if models and step == "events" else metadata
 
 
 def _raw(done: WindowDone, keys: ObjectKeys, storage: Storage) -> Metadata:

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import dagster as dg
 
-from fullstory_assets.assets.metadata import last_models, window_metadata
-from fullstory_assets.assets.model_keys import model_key
+from fullstory_assets.assets.metadata import window_metadata
+from fullstory_assets.assets.model_keys import last_told, model_key
 from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.config import Organization
@@ -161,7 +161,7 @@ class SyncStep:
         if not self._plan or not self._warehouse:
             return None
         models = Models(cast("SqlWarehouse", self._warehouse), self._plan)
-        if last_models(self._context.instance, self._keys["events"]) != self._plan.schema:
+        if last_told(self._context.instance, self._keys["events"]) != self._plan.schema:
             models.forget(self._organization.name)
         return models
 
