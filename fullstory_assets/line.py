@@ -196,7 +196,8 @@ class Line:
             for outcome in batch
             if outcome.window in loaded or isinstance(outcome, WindowFailed)
         ]
-        return outcomes, self._loader.update_models()
+        windows = [window for window, outcome in loaded.items() if isinstance(outcome, WindowDone)]
+        return outcomes, self._loader.update_models(windows)
 
     def _take_loaded(self) -> Iterator[Outcome]:
         """Yield the outcomes of a load that is over; what it has not taken goes back into the line."""

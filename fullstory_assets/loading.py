@@ -74,13 +74,13 @@ class Loader:
             replace(each, loaded=loaded[each.window]) if isinstance(each, WindowDone) else each for each in outcomes
         ]
 
-    def update_models(self) -> ModelsUpdated | ModelsBehind | None:
+    def update_models(self, loaded: Sequence[ExportWindow]) -> ModelsUpdated | ModelsBehind | None:
         """Bring the models up to date with what was loaded, if there are any."""
         if not self.models:
             return None
         began = time.monotonic()
         try:
-            updated = self.models.update(self.org)
+            updated = self.models.update(self.org, loaded=loaded)
         except WarehouseError as error:
             return ModelsBehind(error)
         return ModelsUpdated(updated.windows, time.monotonic() - began)

@@ -67,9 +67,16 @@ class ModelsWorld:
 
     def load_all(self, org: str, hours: Mapping[int, list[dict[str, Any]]]) -> None:
         """The same with many hours at once."""
+        self.models.note(org, [hour(number) for number in hours])
+        self._load(org, hours)
+
+    def load_rows(self, org: str, number: int, rows: list[dict[str, Any]]) -> None:
+        """Load an hour, as one does who knows of no models."""
+        self._load(org, {number: rows})
+
+    def _load(self, org: str, hours: Mapping[int, list[dict[str, Any]]]) -> None:
         self.loaded |= {(org, number): [dict(row) for row in rows] for number, rows in hours.items()}
         staged = [stage(self.folder, rows, window=hour(number), org=org) for number, rows in hours.items()]
-        self.models.note(org, [each.window for each in staged])
         self.warehouse.replace_windows(self.tables[org], EVENTS, staged)
         for each in staged:
             each.path.unlink()

@@ -95,6 +95,12 @@ def test_what_is_no_time_is_an_error_that_says_so(local: Storage, data: bytes):
     assert len(str(raised.value)) < 400
 
 
+def test_a_time_beyond_all_calendars_is_an_error(local: Storage):
+    local.write_bytes(".sync.hauser", b"9999-12-31T23:00:00-02:00")
+    with pytest.raises(SyncPointError, match="9999-12-31 23:00:00, which no calendar has in UTC"):
+        read_sync_file(local)
+
+
 def test_a_time_before_fullstory_is_an_error(local: Storage):
     local.write_bytes(".sync.hauser", b"1970-01-01T00:00:00Z")
     with pytest.raises(SyncPointError, match="1970-01-01 00:00:00Z, before there was FullStory"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,30 @@ def test_the_history_is_where_dagster_is_told(folder, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     (folder / ".env").write_text("DAGSTER_HOME=/no/such/folder\n")
     assert "Dagster's history in /no/such/folder cannot be used" in refused(*MARK)
+
+
+def test_a_file_of_variables_that_is_none_is_said_or_left_alone(folder):
+    (folder / ".env").write_bytes(b"A=1\nTOKEN=S\xffECRET\n")
+    error = refused("--name", "acme")
+    assert error.endswith(".env:2: is not UTF-8 text; save it as UTF-8")
+    (folder / ".env").unlink()
+    os.mkfifo(folder / ".env")
+    ran("--name", "acme")
+
+
+def test_hausers_file_may_not_be_a_pipe(folder):
+    (folder / "config.toml").unlink()
+    os.mkfifo(folder / "config.toml")
+    assert refused("--name", "acme") == "config.toml: is not a file"
+
+
+def test_what_is_written_goes_where_a_link_leads(folder):
+    (folder / "real").mkdir()
+    (folder / "fullstory.yaml").symlink_to("real/fullstory.yaml")
+    for arguments in (MARK[:2] + MARK[3:], MARK):
+        ran(*arguments)
+        assert (folder / "fullstory.yaml").is_symlink()
+    assert starts() == {"acme": datetime(2026, 1, 1, tzinfo=timezone.utc)}
 
 
 def test_without_marking_we_begin_at_the_sync_point(folder):

@@ -130,6 +130,17 @@ def test_a_list_that_never_moves_on_ends():
     assert len(client_of(api).files(at(3), at(9))) == 2
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [[*reversed(HOURLY)], [file(3, 3.5, "same"), file(3.5, 4, "same")]],
+    ids=["newest first", "one id for two"],
+)
+def test_a_list_in_which_files_would_be_overlooked_is_refused(listed):
+    api = FakeLegacyApi(*listed)
+    with pytest.raises(ConnectionFailed, match="GET /api/v1/export/list answered with"):
+        legacy_client(api, wait=lambda _: None, patience=timedelta(0)).files(at(3), at(4))
+
+
 def test_rows_in_any_order_are_sorted_and_told_once():
     rows = [file(5, 6), file(3, 4), file(4, 5), file(3, 4)]
     assert client_of(ScriptedApi(listing(*map(row, rows)))).files(at(3), at(5)) == [file(3, 4), file(4, 5), file(5, 6)]

@@ -11,6 +11,7 @@ from fullstory_assets.assets.model_keys import model_key
 from fullstory_assets.build import build_definitions
 from fullstory_assets.config import load_settings
 from fullstory_assets.models.declared import MODELS, SESSIONS
+from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets_tests.project import QUIET, truth
 from fullstory_assets_tests.sensor_world import Ticks
 
@@ -42,13 +43,17 @@ def made(project) -> dict[str, list[tuple[Any, ...]]]:
     return {model.name: query(project, f"from fullstory_models.{model.name} order by all") for model in MODELS}
 
 
+def require_all_events(project) -> None:
+    counted = query(project, "select sum(total_events) from fullstory_models.sessions")
+    assert counted == query(project, "select count(*) from fullstory_models.events where session_id is not null")
+
+
 def test_a_run_that_loads_brings_them_up_to_date(modelled):
     windows = modelled.windows(*range(6))
     assert modelled.run(windows[:3]).success
     assert modelled.run(windows[3:]).success
     kept = made(modelled)
-    (total,) = query(modelled, "select sum(total_events) from fullstory_models.sessions")
-    assert total == query(modelled, 'select count(*) from fullstory_events where "SessionId" is not null')[0]
+    require_all_events(modelled)
     assert len(kept["events"]) == sum(truth(windows).values())
     assert query(modelled, "from fullstory_models.changed_windows") == []
     (replay,) = query(modelled, "select replay_url from fullstory_models.sessions limit 1")[0]
@@ -87,6 +92,41 @@ def test_a_load_goes_on_when_they_cannot_be_made(modelled):
     kept = made(modelled)
     assert materialize(modelled, full_refresh=True).success
     assert made(modelled) == kept
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["by the next load", "by hand"])
+def test_windows_that_were_loaded_without_them_are_made_up_for(modelled, *, by_hand: bool):
+    windows = modelled.windows(0, 1, 2)
+    assert modelled.run(windows[:1]).success
+    file = modelled.folder / "fullstory.yaml"
+    with_models = file.read_text()
+    file.write_text(yaml.safe_dump({**yaml.safe_load(with_models), "models": None}))
+    assert modelled.run(windows[1:2]).success
+    file.write_text(with_models)
+    assert (materialize(modelled) if by_hand else modelled.run(windows[2:])).success
+    require_all_events(modelled)
+
+
+def test_they_are_not_made_anew_by_each_run(modelled):
+    windows = modelled.windows(1, 5)
+    assert modelled.run(windows[:1]).success
+    query(modelled, "update fullstory_models.sessions set total_events = -1")
+    assert modelled.run(windows[1:]).success
+    assert query(modelled, "select 1 from fullstory_models.sessions where total_events = -1")
+
+
+def test_an_update_by_hand_in_the_midst_of_a_load_loses_nothing(modelled, monkeypatch):
+    windows = modelled.windows(0, 1)
+    assert modelled.run(windows[:1]).success
+    load = DuckDBWarehouse.replace_windows
+
+    def slow_load(self, *args):
+        assert materialize(modelled).success
+        return load(self, *args)
+
+    monkeypatch.setattr(DuckDBWarehouse, "replace_windows", slow_load)
+    assert modelled.run(windows[1:]).success
+    require_all_events(modelled)
 
 
 def test_catch_up_does_not_ask_for_windows_again_because_of_them(recent):

@@ -1,5 +1,6 @@
 """Models, brought up to date window by window, equal models that are made anew: after every load."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,38 @@ def test_an_update_that_another_has_overtaken_begins_anew(world, monkeypatch):
     monkeypatch.setattr(DuckDBWarehouse, "replace", overtaken)
     assert world.models.update("acme") == Updated(0, anew=False)
     assert [row["total_events"] for row in world.rows(SESSIONS)] == [3]
+
+
+def test_notes_of_windows_that_are_not_loaded_yet_stay(world):
+    visits = Visits(4)
+    load_all(world, visits)
+    world.models.update("acme")
+    world.models.note("acme", [hour(1)])
+    world.models.update("acme", keep_notes=True)
+    world.models.rebuild("acme", keep_notes=True)
+    world.load_rows("acme", 1, [])  # and whoever does dies
+    assert world.models.update("acme") == Updated(1, anew=False)
+    world.require_equal_to_anew("acme")
+
+
+def test_who_dies_while_they_are_made_anew_leaves_no_view_out(world, monkeypatch):
+    load_all(world, Visits(5))
+    execute = DuckDBWarehouse.execute
+    for lives in range(4):
+        left = [True] * lives
+
+        def dying(self, statements, left=left):
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+            execute(self, statements)
+
+        monkeypatch.setattr(DuckDBWarehouse, "execute", dying)
+        with suppress(KeyboardInterrupt):
+            world.models.update("acme")
+    monkeypatch.setattr(DuckDBWarehouse, "execute", execute)
+    world.models.update("acme")
+    assert world.rows(USERS)
 
 
 def test_they_are_made_anew_when_their_sql_changes(world):

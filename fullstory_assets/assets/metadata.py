@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pyarrow.parquet as pq
 
+from fullstory_assets.assets.model_keys import TOLD_MODELS
 from fullstory_assets.checks import NEW_FIELDS_SHOWN
 from fullstory_assets.outcomes import Step, WindowDone
 from fullstory_assets.storage.base import Storage
@@ -28,10 +29,11 @@ PREVIEW_COLUMNS = (
 Metadata = Mapping[str, Any]
 
 
-def window_metadata(step: Step, done: WindowDone, *, org: str, storage: Storage) -> Metadata:
-    """Return what `step` has to show of the window it has just made."""
+def window_metadata(step: Step, done: WindowDone, *, org: str, storage: Storage, models: str = "") -> Metadata:
+    """Return what `step` has to show of the window it has just made; `models` is the schema of those that know it."""
     keys = ObjectKeys(org, done.window)
-    return {"raw_events": _raw, "staged_events": _staged, "events": _events}[step](done, keys, storage)
+    metadata = {"raw_events": _raw, "staged_events": _staged, "events": _events}[step](done, keys, storage)
+    return {**metadata, TOLD_MODELS: models} if models and step == "events" else metadata
 
 
 def _raw(done: WindowDone, keys: ObjectKeys, storage: Storage) -> Metadata:

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from fullstory_assets.assets.events import asset_keys
-from fullstory_assets.assets.model_keys import GROUP, model_key
+from fullstory_assets.assets.model_keys import GROUP, last_told, model_key
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
 from fullstory_assets.models.declared import MODELS, TABLES, Model
@@ -61,11 +61,12 @@ def build_models_assets(
         warehouse = getattr(context.resources, WAREHOUSE)
         made = Models(warehouse, plan)
         loaded = [of.org for of in plan.organizations if warehouse.find(of.table, EVENTS)]
+        events = {each.name: asset_keys(each)["events"] for each in organizations}
         for org in loaded or [plan.organizations[0].org]:
-            if config.full_refresh:
-                made.rebuild(org)
+            if config.full_refresh or last_told(context.instance, events[org]) != plan.schema:
+                made.rebuild(org, keep_notes=True)
             else:
-                made.update(org)
+                made.update(org, keep_notes=True)
         for model in MODELS:
             ((rows,),) = warehouse.query(f"select count(*) from {made.name(model.name)}")  # noqa: S608 - our own name
             yield dg.MaterializeResult(model_key(model), metadata={"dagster/row_count": rows})

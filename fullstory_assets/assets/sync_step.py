@@ -13,7 +13,7 @@ from typing import Any, cast
 import dagster as dg
 
 from fullstory_assets.assets.metadata import window_metadata
-from fullstory_assets.assets.model_keys import model_key
+from fullstory_assets.assets.model_keys import last_told, model_key
 from fullstory_assets.assets.partitions import windows_of
 from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.config import Organization
@@ -149,7 +149,8 @@ class SyncStep:
         as materialized, and nothing would be kept of a run that dies midway.
         """
         for step in self._steps:
-            metadata = window_metadata(step, done, org=self._organization.name, storage=self._storage)
+            models = self._plan.schema if self._plan else ""
+            metadata = window_metadata(step, done, org=self._organization.name, storage=self._storage, models=models)
             if self._single:
                 yield dg.MaterializeResult(self._keys[step], metadata=metadata)
             else:
@@ -157,7 +158,12 @@ class SyncStep:
         yield from self._check_results(done)
 
     def _models(self) -> Models | None:
-        return Models(cast("SqlWarehouse", self._warehouse), self._plan) if self._plan and self._warehouse else None
+        if not self._plan or not self._warehouse:
+            return None
+        models = Models(cast("SqlWarehouse", self._warehouse), self._plan)
+        if last_told(self._context.instance, self._keys["events"]) != self._plan.schema:
+            models.forget(self._organization.name)
+        return models
 
     def _record_models(self) -> Iterator[dg.AssetMaterialization]:
         """Yield that the models are up to date, once for the run: they are not made of windows."""

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,7 +142,11 @@ def _read(config: Path, *, name: str | None, keys: Path | None, write: Path | No
 
 def _env_file(folder: Path) -> dict[str, str]:
     """Return what stands in `.env`, which Dagster reads when it starts, and lets win over the shell's variables."""
-    return {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    path = folder / ".env"
+    if not path.is_file():
+        return {}
+    text = read_ours(path, source=str(path), kind="file of variables")
+    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
 def _say_configuration(move: _Move, conversion: Conversion, *, begun: bool) -> None:
@@ -168,6 +173,7 @@ def _say_configuration(move: _Move, conversion: Conversion, *, begun: bool) -> N
 
 def _write(path: Path, text: str) -> None:
     try:
+        path = path.resolve()
         part = path.with_name(f".{path.name}.part")
         part.write_text(text, encoding="utf-8")
         part.replace(path)

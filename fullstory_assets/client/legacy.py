@@ -8,9 +8,10 @@ https://developer.fullstory.com/server/v1/exports/get-event-export/.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,6 +37,7 @@ DOWNLOAD_PERIOD = timedelta(seconds=61)
 DOWNLOAD_ATTEMPTS = 5
 """How often a download is begun or continued."""
 
+_PAGE = 20
 _LIST = "/api/v1/export/list"
 _GET = "/api/v1/export/get"
 _NOT_THERE = "Check `api_url`: this is not FullStory's Data Export API, or the account does not have it."
@@ -86,13 +88,17 @@ class LegacyExportClient(ApiConnection):
     def files(self, start: datetime, end: datetime) -> list[LegacyFile]:
         """Return the finished files that end after `start`, oldest first, up to the first ones that begin at `end`.
 
-        Those that begin later may be among them. FullStory lists twenty at a time.
+        Those that begin later may be among them. FullStory lists twenty at a time, oldest first.
+
+        Raises:
+            ConnectionFailed: Also when the list is in another order, or has one id for two files.
         """
         found: dict[str, LegacyFile] = {}
         after: int | None = int(start.timestamp())
         while after is not None:
             answer = self._get(_LIST, params={"start": str(after)}, remedy_404=_NOT_THERE)
             page = [_file(row) for row in _rows(answer)]
+            _require_all_told(page, found)
             news = [file for file in page if file.id not in found]
             found |= {file.id: file for file in news}
             last = int(max(file.stop for file in page).timestamp()) if news else after
@@ -133,6 +139,19 @@ def _rows(answer: Json) -> list[object]:
     if isinstance(rows, list):
         return rows
     raise ConnectionFailed(f"GET {_LIST} answered with something that is not a list of files.")
+
+
+def _require_all_told(page: Sequence[LegacyFile], found: Mapping[str, LegacyFile]) -> None:
+    """Check that no file is overlooked: its time would pass for one without events.
+
+    Raises:
+        ConnectionFailed: One may be.
+    """
+    known = dict(found)
+    if any(known.setdefault(file.id, file) != file for file in page):
+        raise ConnectionFailed(f"GET {_LIST} answered with two different files of the same id.")
+    if len(page) >= _PAGE and any(next_one.stop < one.stop for one, next_one in pairwise(page)):
+        raise ConnectionFailed(f"GET {_LIST} answered with files that are not oldest first: some would be overlooked.")
 
 
 def _file(row: object) -> LegacyFile:

@@ -156,7 +156,10 @@ def sync_moment(moment: datetime | None, place: str) -> datetime | None:
     """
     if moment is None or moment.year == 1:
         return None
-    utc = moment.replace(tzinfo=timezone.utc) if moment.utcoffset() is None else moment.astimezone(timezone.utc)
+    try:
+        utc = moment.replace(tzinfo=timezone.utc) if moment.utcoffset() is None else moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise SyncPointError(f"{place} says {moment:%Y-%m-%d %H:%M:%S}, which no calendar has in UTC.") from None
     if utc.year < _FIRST_YEAR:
         raise SyncPointError(f"{place} says {utc:%Y-%m-%d %H:%M:%S}Z, before there was FullStory.")
     return utc

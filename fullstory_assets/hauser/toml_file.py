@@ -60,6 +60,9 @@ def read_text(path: Path) -> str:
         ConfigError: It cannot be read, is not text, or far too large.
     """
     try:
+        # A pipe would be waited for.
+        if not path.is_file():
+            raise ConfigError(f"{path}: is not a file")
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:

@@ -65,6 +65,7 @@ class Models:
         self._definitions = Definitions(warehouse.dialect, self._dialect, self.name)
         self._found: dict[str, tuple[str, Matching] | None] = {}
         self._has_tables = False
+        self._forgotten: set[str] = set()
 
     def name(self, table: str) -> str:
         """Return how a statement calls a model."""
@@ -80,10 +81,24 @@ class Models:
         # Each note is one of its own: what strikes off another that reads the same leaves it.
         rows = ", ".join(f"('{org}', {self._time(it.start)}, {self._time(it.end)}, '{uuid4().hex}')" for it in windows)
         columns = ", ".join(column.name for column in INTERNAL["changed_windows"])
-        self._warehouse.execute([f"insert into {self.name('changed_windows')} ({columns}) values {rows}"])
+        forgotten = [f"delete from {self.name('model_state')} where org_id = '{org}'"] if org in self._forgotten else []
+        self._warehouse.execute([*forgotten, f"insert into {self.name('changed_windows')} ({columns}) values {rows}"])
+        self._forgotten.discard(org)
 
-    def update(self, org: str) -> Updated:
+    def forget(self, org: str) -> None:
+        """Have one organization's rows made anew by the next update, whoever makes it after the next `note`.
+
+        For windows that somebody has loaded without noting them.
+        """
+        self._forgotten.add(org)
+
+    def update(self, org: str, *, loaded: Sequence[ExportWindow] = (), keep_notes: bool = False) -> Updated:
         """Bring one organization's rows up to date with its events; made anew if their SQL has changed since.
+
+        Args:
+            org: Whose.
+            loaded: Windows that the caller has loaded: another update may have struck off their notes before they were.
+            keep_notes: Whether notes stay, for one who does not load: what is noted may not be loaded yet.
 
         Raises:
             WarehouseLocked: Others that bring models up to date were always faster.
@@ -91,25 +106,25 @@ class Models:
         """
         self._ensure_tables()
         source = self._source(org)
-        if self._made_by().get(org) != self._version(source):
-            self._rebuild(source)
+        if org in self._forgotten or self._made_by().get(org) != self._version(source):
+            self._rebuild(source, keep_notes=keep_notes)
             return Updated(0, anew=True)
         for _ in range(_TRIES):
-            changed = self._changed(org)
-            if not changed or self._replace_touched(source, changed):
+            changed = [*self._changed(org), *(_Change("", (it.start, it.end)) for it in loaded)]
+            if not changed or self._replace_touched(source, changed, keep_notes=keep_notes):
                 return Updated(len({change.window for change in changed}), anew=False)
         raise WarehouseLocked(f"The models of {org} were changed by others all the time.", remedy="Run it again.")
 
-    def rebuild(self, org: str) -> None:
+    def rebuild(self, org: str, *, keep_notes: bool = False) -> None:
         """Make all of one organization's rows anew.
 
         Raises:
             WarehouseError: As for `update`.
         """
         self._ensure_tables()
-        self._rebuild(self._source(org))
+        self._rebuild(self._source(org), keep_notes=keep_notes)
 
-    def _rebuild(self, source: EventSource) -> None:
+    def _rebuild(self, source: EventSource, *, keep_notes: bool) -> None:
         state, changed = self.name("model_state"), self._changed(source.org)
         emptied = ("session_hours", "model_state", *(model.name for model in TABLES))
         self._replace(
@@ -117,7 +132,7 @@ class Models:
                 *(f"delete from {self.name(table)} where org_id = '{source.org}'" for table in emptied),
                 self._insert_hours(source.events_of_sessions()),
                 *(self._insert(model, source.model(self._renderer.select(model.name))) for model in TABLES),
-                *self._strike_off(changed),
+                *([] if keep_notes else self._strike_off(changed)),
             ]
         )
         views = self._ensure_views()
@@ -128,6 +143,7 @@ class Models:
         self._replace(
             [f"delete from {state} where org_id in ({whose})", f"insert into {state} (org_id, made_by) values {rows}"]
         )
+        self._forgotten.discard(source.org)
 
     def _ensure_tables(self) -> None:
         if self._has_tables:
@@ -203,7 +219,7 @@ class Models:
         )
         return [_Change(note, (utc(start), utc(end))) for note, start, end in rows]
 
-    def _replace_touched(self, source: EventSource, changed: Sequence[_Change]) -> bool:
+    def _replace_touched(self, source: EventSource, changed: Sequence[_Change], *, keep_notes: bool) -> bool:
         """Make the sessions anew that the windows touch; `False` when others have changed them meanwhile."""
         hours = hours_of({change.window for change in changed})
         between = self._reach(source, hours)
@@ -213,7 +229,8 @@ class Models:
             f"select 1 from {known} as known join {self.name('touched_sessions')} as touched "
             f"on {_same('known', 'touched')} where known.hour < {self._time(start)} or known.hour >= {self._time(end)}"
         )
-        return self._replace([*self._touch(source, hours), *replaced, *self._strike_off(changed)], unless=beyond)
+        struck = [] if keep_notes else self._strike_off(changed)
+        return self._replace([*self._touch(source, hours), *replaced, *struck], unless=beyond)
 
     def _replace(self, statements: Sequence[str], *, unless: str = _NEVER) -> bool:
         return self._warehouse.replace(self._plan.schema, statements, unless=unless)
@@ -271,7 +288,7 @@ class Models:
         return f"insert into {self.name(model.name)} ({columns})\n{select}"
 
     def _strike_off(self, changed: Sequence[_Change]) -> list[str]:
-        notes = ", ".join(f"'{change.note}'" for change in changed)
+        notes = ", ".join(f"'{change.note}'" for change in changed if change.note)
         return [f"delete from {self.name('changed_windows')} where note in ({notes})"] if notes else []
 
     @property

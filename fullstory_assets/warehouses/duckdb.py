@@ -227,7 +227,7 @@ def _condition(matching: Matching, *, adopts: bool = False) -> str:
     org, moment = matching.found[ORG_COLUMN], matching.found[MOMENT_COLUMN]
     org_name, moment_name = DIALECT.quoted(org.name), DIALECT.quoted(moment.name)
     if moment.type == "VARCHAR":
-        return window_condition(org_name, f"CAST({moment_name} AS {TYPES['timestamp']})", adopts=adopts)
+        return window_condition(org_name, f"TRY_CAST({moment_name} AS {TYPES['timestamp']})", adopts=adopts)
     return window_condition(org_name, moment_name, moment_value=f"CAST(? AS {moment.type})", adopts=adopts)
 
 
