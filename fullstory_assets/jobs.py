@@ -19,6 +19,11 @@ def sync_job_name(organization: Organization) -> str:
     return f"{organization.identifier}_sync"
 
 
+def sensor_name(organization: Organization) -> str:
+    """Return the name of an organization's catch-up sensor, which asks for runs of the job."""
+    return f"{organization.identifier}_catch_up"
+
+
 def build_sync_job(organization: Organization, steps: Sequence[Step]) -> "UnresolvedAssetJobDefinition":
     """Return the job that the catch-up runs: all of these steps for some windows of one organization."""
     return dg.define_asset_job(

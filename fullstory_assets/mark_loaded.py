@@ -47,7 +47,7 @@ class Marked:
         if self.busy:
             text += f"; being loaded by a run: {self.busy:,}"
         if self.young:
-            text += f"; younger than `lag`, and left to the catch-up: {self.young:,}"
+            text += f"; younger than `lag`, and loaded once more when they are old enough: {self.young:,}"
         return text
 
 

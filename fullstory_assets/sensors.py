@@ -14,7 +14,7 @@ from fullstory_assets.assets.partitions import partitions_of
 from fullstory_assets.catch_up import Look, Memory, Plan, Settling, plan
 from fullstory_assets.config import Organization
 from fullstory_assets.dead_runs import end_dead_runs
-from fullstory_assets.jobs import range_tags, sync_job_name
+from fullstory_assets.jobs import range_tags, sensor_name, sync_job_name
 from fullstory_assets.outcomes import Step
 from fullstory_assets.partition_status import PartitionStatus, read_backfills, read_status
 from fullstory_assets.settle import unsettled_windows
@@ -100,7 +100,7 @@ def build_catch_up_sensor(
     """
 
     @dg.sensor(
-        name=f"{organization.identifier}_catch_up",
+        name=sensor_name(organization),
         job_name=sync_job_name(organization),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,

@@ -14,6 +14,7 @@ from fullstory_assets.config import Organization, Settings
 from fullstory_assets.errors import SyncPointError, WarehouseError
 from fullstory_assets.hauser.places import SyncPlace
 from fullstory_assets.hauser.sync import CutOver, cut_over
+from fullstory_assets.jobs import sensor_name
 from fullstory_assets.mark_loaded import Marked, mark_loaded
 from fullstory_assets.resources.sync_point import read_sync_point
 
@@ -94,6 +95,13 @@ def organization_of(settings: Settings, name: str) -> Organization:
             return organization
     names = ", ".join(organization.name for organization in settings.organizations)
     raise SyncPointError(f"{settings.source} has no organization {name}.", remedy=f"Say which with --name: {names}.")
+
+
+def stopped_sensors(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
+    """Return the catch-up sensors that somebody has stopped, for example to go back to hauser: they stay so."""
+    ours = {sensor_name(organization) for organization in settings.organizations}
+    states = instance.all_instigator_state()
+    return sorted({state.name for state in states if state.name in ours and state.status.value == "STOPPED"})
 
 
 def mark_all(

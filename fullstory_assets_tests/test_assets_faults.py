@@ -39,7 +39,7 @@ def test_a_bad_window_is_named_and_does_not_stop_the_others(project, app):
 @pytest.mark.parametrize(
     ("settings", "key", "says"),
     [
-        ({}, "nonsense", ["401", "Check the API key"]),
+        ({}, "nonsense", ["401", "Check the API key", "The key comes from TEST_API_KEY."]),
         ({}, "sandbox.acme.standard", ["403", "Architect"]),
         ({"segment": "gone"}, "sandbox.acme", ["404", "segment"]),
         ({}, "", ["TEST_API_KEY is empty", ".env"]),

@@ -208,6 +208,8 @@ def test_what_a_person_has_to_know_is_said():
         "hauser's last export ended inside of it: 04:00 to 04:15 is exported again.",
         "Rows of hauser lie in windows that are loaded from here on: `adopt_rows: true` replaces them.",
     ]
+    files = cut_over(SyncPoint(".sync.hauser", MOMENT), every=HOUR, hauser_start=None, now=NOW)
+    assert files.sentences()[-1].startswith(f"Remove files of hauser from {MOMENT.timestamp():.0f}.csv on")
     assert str(SyncPoint("it", None)) == "it: hauser has finished no export"
     assert str(SyncPoint("it", MOMENT, tail=Tail(0))).endswith("no rows lie beyond")
 

@@ -10,6 +10,10 @@ from typing import Any
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from fullstory_assets import take_over
 from fullstory_assets.assets.partitions import partitions_of
@@ -29,6 +33,7 @@ from fullstory_assets.hauser.recipe import Recipe
 from fullstory_assets.hauser.sync import SyncPoint, Tail
 from fullstory_assets.mark_loaded import HAUSER
 from fullstory_assets.settle import LOADED_BY
+from fullstory_assets.take_over import stopped_sensors
 from fullstory_assets_tests.hauser_files import LOCAL, TEMPLATE, TOKEN
 
 HOUR = timedelta(hours=1)
@@ -40,6 +45,7 @@ Provider = "local"
 [local]
 SaveDir = "saved"
 """
+LOADED = LoadableTargetOrigin(module_name="fullstory_assets.definitions")
 MARK = ("--name", "acme", "--mark-loaded", "--write", "fullstory.yaml")
 SEVERAL = ("--keys", "keys.csv", "--mark-loaded", "--write", "fullstory.yaml")
 
@@ -111,8 +117,9 @@ def test_one_command_shows_what_the_same_with_a_file_does(folder):
     assert f"In Dagster's history ({folder / 'data' / 'dagster'})" in result.stderr
     assert "04:00 is exported again" in result.stderr
     # There is no table whose rows could be compared.
-    assert "1. Start Dagster" in result.stderr
-    assert "2. " not in result.stderr
+    assert "1. Set, where Dagster runs" in result.stderr
+    assert "2. Start Dagster" in result.stderr
+    assert "3. " not in result.stderr
 
 
 def test_what_was_interrupted_goes_on(folder, monkeypatch):
@@ -363,3 +370,16 @@ class TestReading:
         given["sync_a"] = WarehouseUnreachable("it did not answer")
         with pytest.raises(WarehouseUnreachable):
             self.read(folder, adopt="true")
+
+
+def test_a_sensor_that_was_stopped_is_told(folder):
+    ran(*MARK)
+    with dg.DagsterInstance.local_temp(str(folder / "data" / "dagster")) as instance:
+        assert stopped_sensors(instance, settings()) == []
+        origin = RemoteInstigatorOrigin(
+            RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LOADED, location_name="here"), "__repository__"),
+            "acme_catch_up",
+        )
+        instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED))
+        assert stopped_sensors(instance, settings()) == ["acme_catch_up"]
+    assert "Start what was stopped, in Dagster under Automation: acme_catch_up." in ran(*MARK).stderr

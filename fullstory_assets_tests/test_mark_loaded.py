@@ -118,7 +118,7 @@ def test_windows_younger_than_lag_are_left_to_the_catch_up(new_project):
     project = new_project({"start": hours_ago(10), "lag": "4h"})
     marked = mark(project, hours_ago(2))
     assert marked == Marked(6, 0, 0, 2)
-    assert str(marked).endswith("younger than `lag`, and left to the catch-up: 2")
+    assert str(marked).endswith("younger than `lag`, and loaded once more when they are old enough: 2")
 
 
 def test_a_window_under_way_is_left_to_its_run(recent, monkeypatch):

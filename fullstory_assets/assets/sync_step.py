@@ -250,7 +250,7 @@ class SyncStep:
     def _text(self, failed: WindowFailed) -> str:
         text = describe(failed.error, org=self._organization.name, window=failed.window, doing=failed.doing)
         if isinstance(failed.error, Unauthorized | Forbidden):
-            text += f" The key comes from {self._organization.api_key_env}."
+            text += f" The key comes from {self._organization.keys_file or self._organization.api_key_env}."
         return text
 
     def _failure(self) -> dg.Failure:

@@ -89,7 +89,7 @@ def command(
     move = _read(config, name=name, keys=keys, write=write)
     if not sync and not mark_loaded:
         _say_configuration(move, move.conversion, begun=False)
-        click.echo(f"\n{as_next_steps(move.conversion, written=move.shown)}", err=True)
+        click.echo(f"\n{as_next_steps(move.conversion, written=move.shown, environ=os.environ)}", err=True)
         return
     _begin_where_hauser_ended(move, mark=mark_loaded)
 
@@ -201,19 +201,20 @@ def _begin_where_hauser_ended(move: _Move, *, mark: bool) -> None:
         _say_configuration(move, conversion, begun=True)
     settings = _settings(move, text)
     click.echo(f"\n{as_beginning(overs, starts)}", err=True)
-    if mark and move.target:
-        _mark(move, settings, overs)
-    click.echo(f"\n{as_next_steps(conversion, written=move.shown, begun=True)}", err=True)
+    stopped = _mark(move, settings, overs) if mark and move.target else []
+    steps = as_next_steps(conversion, written=move.shown, environ=os.environ, begun=True, stopped=stopped)
+    click.echo(f"\n{steps}", err=True)
 
 
 def _settings(move: _Move, text: str) -> Settings:
     return settings_in(text, folder=move.folder, source=move.shown or FILE)
 
 
-def _mark(move: _Move, settings: Settings, overs: Mapping[str, CutOver]) -> None:
+def _mark(move: _Move, settings: Settings, overs: Mapping[str, CutOver]) -> list[str]:
+    """Mark what hauser loaded; return the sensors that would load the rest and were stopped."""
     import dagster as dg
 
-    from fullstory_assets.take_over import mark_all
+    from fullstory_assets.take_over import mark_all, stopped_sensors
 
     # Where `fullstory-assets dev` would be started.
     os.chdir(move.folder)
@@ -223,6 +224,7 @@ def _mark(move: _Move, settings: Settings, overs: Mapping[str, CutOver]) -> None
         with dg.DagsterInstance.get() as instance:
             for name, marked in mark_all(instance, settings, overs, progress=_progress):
                 click.echo(f"  {name}: {marked}", err=True)
+            return stopped_sensors(instance, settings)
     except dg.DagsterError as error:
         raise FullStoryAssetsError(
             f"Dagster's history in {home} cannot be used: {str(error).rstrip('.')}.",

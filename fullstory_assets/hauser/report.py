@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
+from types import MappingProxyType
 
 import yaml
 
@@ -74,15 +75,24 @@ def as_beginning(overs: Mapping[str, CutOver], starts: Mapping[str, datetime]) -
     return "\n".join(["Where hauser ended", *lines])
 
 
-def as_next_steps(conversion: Conversion, *, written: str, begun: bool = False) -> str:
+def as_next_steps(
+    conversion: Conversion,
+    *,
+    written: str,
+    environ: Mapping[str, str],
+    begun: bool = False,
+    stopped: Sequence[str] = (),
+) -> str:
     """Return what to do now, in order.
 
     Args:
         conversion: Our configuration.
         written: The file that holds it; empty when none does.
+        environ: Environment variables, those of `.env` among them.
         begun: Whether its `start` follows from hauser's sync point.
+        stopped: Sensors that somebody has stopped.
     """
-    steps = _last_steps(conversion, written) if begun else _first_steps(conversion)
+    steps = _last_steps(conversion, written, environ, stopped) if begun else _first_steps(conversion)
     return "\n".join(["Next steps", *(f"  {number}. {step}" for number, step in enumerate(steps, start=1))])
 
 
@@ -97,16 +107,24 @@ def _first_steps(conversion: Conversion) -> Iterator[str]:
     )
 
 
-def _last_steps(conversion: Conversion, written: str) -> Iterator[str]:
+def _last_steps(
+    conversion: Conversion, written: str, environ: Mapping[str, str], stopped: Sequence[str]
+) -> Iterator[str]:
     if not written:
         yield "Give the command again with --write fullstory.yaml: nothing is changed yet."
         return
+    yield from _settings_of_environment(conversion, environ)
     yield "Start Dagster in the folder of that file, with `make dev` or `fullstory-assets dev`."
+    if stopped:
+        yield f"Start what was stopped, in Dagster under Automation: {', '.join(stopped)}. Nothing is loaded before."
     warehouse = conversion.document["warehouse"]
     if isinstance(warehouse, Mapping) and warehouse["kind"] != "none":
         yield "Compare the rows by hour: step 5 of docs/from-hauser.md."
 
 
-def _settings_of_environment(conversion: Conversion) -> Sequence[str]:
-    variables = [f"     {variable.name}: {variable.holds}" for variable in conversion.variables]
+def _settings_of_environment(
+    conversion: Conversion, environ: Mapping[str, str] = MappingProxyType({})
+) -> Sequence[str]:
+    """Return the step that sets the variables which are not in `environ`."""
+    variables = [f"     {each.name}: {each.holds}" for each in conversion.variables if not environ.get(each.name)]
     return ["\n".join(["Set, where Dagster runs or in .env beside fullstory.yaml:", *variables])] if variables else []

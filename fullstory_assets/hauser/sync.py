@@ -102,6 +102,11 @@ class CutOver:
             )
         if self.needs_adoption:
             said.append("Rows of hauser lie in windows that are loaded from here on: `adopt_rows: true` replaces them.")
+        if self.point.tail is None and self.point.moment:
+            said.append(
+                f"Remove files of hauser from {self.first.start.timestamp():.0f}.csv on, if there are any: their hours "
+                "are exported again."
+            )
         return said
 
 
