@@ -158,10 +158,10 @@ def test_names_are_those_that_redshift_makes(redshift_tables: Tables):
 def test_a_user_without_rights_is_told_so(redshift_tables: Any):
     database = redshift_tables.database
     redshift_tables.create("fs_sync", hauser.SYNC_COLUMNS)
-    database.query("CREATE USER reader")
-    database.query("GRANT SELECT ON TABLE pg_class TO reader")
-    database.query("GRANT REFERENCES ON TABLE fs_sync TO reader")
-    database.address["user"] = "reader"
+    database.query("CREATE USER sync_reader")
+    database.query("GRANT SELECT ON TABLE pg_class TO sync_reader")
+    database.query("GRANT REFERENCES ON TABLE fs_sync TO sync_reader")
+    database.address["user"] = "sync_reader"
     with pytest.raises(WarehouseError, match=r"permission denied for (relation|table) fs_sync \(42501\)"):
         read(redshift_tables)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fullstory_assets.models.declared import Model
+from fullstory_assets.models.declared import TABLES, Model
 from fullstory_assets.models.dialects import ModelDialect
 from fullstory_assets.schema import Column, TableSchema
 from fullstory_assets.warehouses.sql import Dialect
@@ -31,6 +31,12 @@ INTERNAL = {
 
 OWN = "Belongs to the update of the models; leave it alone."
 """Description of these."""
+
+
+def all_tables() -> Iterator[tuple[str, str, TableSchema]]:
+    """Yield name, description and columns of all tables."""
+    yield from ((name, OWN, schema) for name, schema in INTERNAL.items())
+    yield from ((model.name, model.description, model.schema) for model in TABLES)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ The files are Jinja templates, as dbt's are. What they call is defined here; wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,9 @@ from fullstory_assets.models.dialects import HOST, PATH, ModelDialect
 
 SESSION = "org_id, device_id, session_id"
 """What tells sessions apart."""
+
+SESSION_KEYS = tuple(SESSION.split(", "))
+"""The same, each by itself."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,13 @@ def place(order: str, *, of: str = "", having: str = "", within: str = SESSION) 
     whole = f"{within}, {of}" if of else within
     first = f"case when {having} is null then 1 else 0 end, " if having else ""
     return f"row_number() over (partition by {whole} order by {first}{order})"
+
+
+def same_session(one: str, other: str) -> str:
+    """Return the condition that the rows of two relations are of the same session."""
+    return " and ".join(f"{one}.{key} = {other}.{key}" for key in SESSION_KEYS)
+
+
+def hash_of(texts: Iterable[str]) -> str:
+    """Return what changes when one of the texts does."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

@@ -10,8 +10,7 @@ never a gap. `users`, `devices` and the rest are views and cannot be behind.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -20,12 +19,12 @@ from uuid import uuid4
 from fullstory_assets.errors import WarehouseError, WarehouseLocked
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
 from fullstory_assets.models.declared import TABLES, VIEWS, Model
-from fullstory_assets.models.definitions import INTERNAL, OWN, Definitions
+from fullstory_assets.models.definitions import INTERNAL, Definitions, all_tables
 from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.hours import HOUR, hours_of, utc
-from fullstory_assets.models.render import SESSION, Renderer
+from fullstory_assets.models.render import SESSION, SESSION_KEYS, Renderer, hash_of, same_session
 from fullstory_assets.models.source import EventSource, of_all
-from fullstory_assets.schema import EVENTS, TableSchema
+from fullstory_assets.schema import EVENTS
 from fullstory_assets.warehouses.sql import Matching
 from fullstory_assets.windows import ExportWindow
 
@@ -151,7 +150,7 @@ class Models:
         there = self._warehouse.tables(self._plan.schema)
         statements = [
             statement
-            for name, description, schema in self._tables()
+            for name, description, schema in all_tables()
             for statement in self._definitions.table(name, description, schema, there.get(name))
         ]
         if statements:
@@ -160,17 +159,11 @@ class Models:
             self._warehouse.execute([f"delete from {self.name('model_state')} where true"])
         self._has_tables = True
 
-    @staticmethod
-    def _tables() -> Iterator[tuple[str, str, TableSchema]]:
-        """Yield name, description and columns of all tables."""
-        yield from ((name, OWN, schema) for name, schema in INTERNAL.items())
-        yield from ((model.name, model.description, model.schema) for model in TABLES)
-
     def _ensure_views(self) -> str:
         """Make the views that are missing, or that would be others now; return what changes when they do."""
         sources = self._sources()
         selects = {view.name: self._view(view, sources) for view in VIEWS}
-        version = _hash(selects.values())
+        version = hash_of(selects.values())
         there = self._warehouse.tables(self._plan.schema)
         if self._made_by().get(_VIEWS) != version or not selects.keys() <= there.keys():
             self._warehouse.define(self._plan.schema, self._definitions.views(VIEWS, selects, there))
@@ -211,7 +204,7 @@ class Models:
 
     def _version(self, source: EventSource) -> str:
         """Return what changes when the SQL does: after an update of this package, or of the configuration."""
-        return _hash(source.model(self._renderer.select(model.name)) for model in TABLES)
+        return hash_of(source.model(self._renderer.select(model.name)) for model in TABLES)
 
     def _changed(self, org: str) -> list[_Change]:
         rows = self._warehouse.query(
@@ -227,7 +220,8 @@ class Models:
         known, (start, end) = self.name("session_hours"), between
         beyond = (
             f"select 1 from {known} as known join {self.name('touched_sessions')} as touched "
-            f"on {_same('known', 'touched')} where known.hour < {self._time(start)} or known.hour >= {self._time(end)}"
+            f"on {same_session('known', 'touched')} "
+            f"where known.hour < {self._time(start)} or known.hour >= {self._time(end)}"
         )
         struck = [] if keep_notes else self._strike_off(changed)
         return self._replace([*self._touch(source, hours), *replaced, *struck], unless=beyond)
@@ -252,7 +246,7 @@ class Models:
         """Return from when until when all events of the touched sessions are."""
         ((first, last),) = self._warehouse.query(
             f"select min(known.hour), max(known.hour) from {self.name('session_hours')} as known "
-            f"join (\n{self._touched(source, hours)}\n) as touched on {_same('known', 'touched')}"
+            f"join (\n{self._touched(source, hours)}\n) as touched on {same_session('known', 'touched')}"
         )
         known = [utc(hour) for hour in (first, last) if hour is not None]
         return min([*known, hours[0]]), max([*known, hours[-1]]) + HOUR
@@ -274,12 +268,14 @@ class Models:
         )
 
     def _replace_rows(self, source: EventSource, model: Model, between: tuple[datetime, datetime]) -> list[str]:
-        touched = f"exists (select 1 from {self.name('touched_sessions')} as touched where {_same('touched', '{}')})"
+        touched = (
+            f"exists (select 1 from {self.name('touched_sessions')} as touched where {same_session('touched', '{}')})"
+        )
         select = source.model(
-            self._renderer.select(model.name), between=between, only=touched.format(*["events"] * len(_KEYS))
+            self._renderer.select(model.name), between=between, only=touched.format(*["events"] * len(SESSION_KEYS))
         )
         return [
-            f"delete from {self.name(model.name)} where {touched.format(*[model.name] * len(_KEYS))}",
+            f"delete from {self.name(model.name)} where {touched.format(*[model.name] * len(SESSION_KEYS))}",
             self._insert(model, select),
         ]
 
@@ -303,15 +299,3 @@ class Models:
 
     def _in(self, value: str, hours: Sequence[datetime]) -> str:
         return f"{value} in ({', '.join(map(self._time, hours))})"
-
-
-_KEYS = SESSION.split(", ")
-
-
-def _same(one: str, other: str) -> str:
-    """Return the condition that two rows are of the same session."""
-    return " and ".join(f"{one}.{key} = {other}.{key}" for key in _KEYS)
-
-
-def _hash(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
