@@ -251,6 +251,7 @@ def test_from_redshift_by_the_command(tmp_path, sandbox, of_redshift, monkeypatc
     assert after.tail == Tail(0)
 
 
+@pytest.mark.long
 def test_from_bigquery(new_project, of_bigquery):
     begin, sync, crashed = hours_ago(4), hours_ago(3), hours_ago(3) + QUARTER
     client = of_bigquery.server

@@ -94,7 +94,9 @@ def test_a_load_goes_on_when_they_cannot_be_made(modelled):
     assert made(modelled) == kept
 
 
-@pytest.mark.parametrize("by_hand", [False, True], ids=["by the next load", "by hand"])
+@pytest.mark.parametrize(
+    "by_hand", [False, pytest.param(True, marks=pytest.mark.long)], ids=["by the next load", "by hand"]
+)
 def test_windows_that_were_loaded_without_them_are_made_up_for(modelled, *, by_hand: bool):
     windows = modelled.windows(0, 1, 2)
     assert modelled.run(windows[:1]).success

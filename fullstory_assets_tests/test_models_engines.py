@@ -30,8 +30,8 @@ from fullstory_assets_tests.visits import Visits
 
 pytest_plugins = ["fullstory_assets_tests.target_fixtures"]
 
-# BigQuery's stand-in takes most of a minute.
-ENGINES = ("postgres", "redshift", "snowflake", pytest.param("bigquery", marks=pytest.mark.long))
+# The stand-ins for Snowflake and BigQuery take most of a minute.
+ENGINES = ("postgres", "redshift", *(pytest.param(it, marks=pytest.mark.long) for it in ("snowflake", "bigquery")))
 
 
 class Uploading(BigQueryWarehouse):
