@@ -94,7 +94,7 @@ def main(*, hours: int, an_hour: int, rounds: int, write: bool) -> None:
             hour.append(_seconds(models, warehouse, staged[(2 * round_ + 1) * hours // (2 * rounds)]))
         ((sessions,),) = warehouse.query(f"select count(*) from {models.name(SESSIONS.name)}")  # noqa: S608 - our own name
         began = time.perf_counter()
-        warehouse.query(f"select count(total_events), count(last_email) from {models.name('users')}")  # noqa: S608
+        warehouse.query(f"select count(total_events), count(last_email) from {models.name('users')}")  # noqa: S608 - our own names
         users = time.perf_counter() - began
     made, updated = median(anew), median(hour)
     row = ["DuckDB", f"{rows:,}", f"{sessions:,}", f"{made:.1f} s", f"{updated:.2f} s", f"{updated / made:.2f}"]

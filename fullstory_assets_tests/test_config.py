@@ -293,3 +293,9 @@ def test_reading_settings_loads_nothing_heavy():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not set(found.stdout.split()) & {"dagster", "duckdb", "httpx", "pandas", "pyarrow"}
+
+
+def test_an_organization_is_not_called_as_models_are():
+    assert Settings(organizations=(organization(name="models"),)).models is None
+    with pytest.raises(ValidationError, match="an organization is called `models`"):
+        Settings.model_validate({"organizations": [organization(name="Models")], "models": {}})

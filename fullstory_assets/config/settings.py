@@ -126,6 +126,8 @@ class Settings(Section):
         warehouse = info.data.get("warehouse")
         if models and warehouse:
             models.require_room(warehouse.kind, warehouse.events_schema)
+            if any(each.name.lower() == "models" for each in info.data.get("organizations", ())):
+                raise ValueError("an organization is called `models`, as Dagster calls these; give it another name")
         return models
 
     @model_validator(mode="after")

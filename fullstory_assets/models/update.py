@@ -138,10 +138,8 @@ class Models:
         # Only now: who dies before begins anew.
         made_by = {source.org: self._version(source), _VIEWS: views}
         rows = ", ".join(f"('{org}', '{version}')" for org, version in made_by.items())
-        whose = ", ".join(f"'{org}'" for org in made_by)
-        self._replace(
-            [f"delete from {state} where org_id in ({whose})", f"insert into {state} (org_id, made_by) values {rows}"]
-        )
+        old = f"delete from {state} where org_id in ('{source.org}', '{_VIEWS}')"
+        self._replace([old, f"insert into {state} (org_id, made_by) values {rows}"])
         self._forgotten.discard(source.org)
 
     def _ensure_tables(self) -> None:
