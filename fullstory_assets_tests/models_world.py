@@ -76,7 +76,9 @@ class ModelsWorld:
 
     def _load(self, org: str, hours: Mapping[int, list[dict[str, Any]]]) -> None:
         self.loaded |= {(org, number): [dict(row) for row in rows] for number, rows in hours.items()}
-        staged = [stage(self.folder, rows, window=hour(number), org=org) for number, rows in hours.items()]
+        staged = [
+            stage(self.folder, rows, window=hour(number), org=org, schema=EVENTS) for number, rows in hours.items()
+        ]
         self.warehouse.replace_windows(self.tables[org], EVENTS, staged)
         for each in staged:
             each.path.unlink()

@@ -1,13 +1,15 @@
 """What the tests of Redshift share, beside the fixtures of S3; a module takes both by `pytest_plugins`."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+from uuid import uuid4
 
 import pytest
 
 from fullstory_assets.storage.s3 import S3Storage
 from fullstory_assets_tests.redshift_database import RedshiftDatabase
 from fullstory_assets_tests.redshift_server import RedshiftServer
+from fullstory_assets_tests.s3_server import PREFIX
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +29,18 @@ def redshift(redshift_server: RedshiftServer) -> RedshiftServer:
     return redshift_server
 
 
-@pytest.fixture
-def custom_vars() -> str:
-    """Type of the column; a class of tests may want the other one."""
-    return "varchar"
+@pytest.fixture(scope="session")
+def new_redshift_database(redshift_server: RedshiftServer, s3: Any, s3_port: int) -> Callable[..., RedshiftDatabase]:
+    """What makes a fresh database, with a bucket of its own."""
+
+    def new(custom_vars: Literal["varchar", "super"] = "varchar") -> RedshiftDatabase:
+        name = f"t{uuid4().hex}"
+        s3.create_bucket(Bucket=name)
+        return RedshiftDatabase(redshift_server, name, S3Storage(s3, name, PREFIX), s3_port, custom_vars)
+
+    return new
 
 
 @pytest.fixture
-def database(
-    redshift: RedshiftServer, s3_storage: S3Storage, s3_port: int, custom_vars: Any, request: pytest.FixtureRequest
-) -> RedshiftDatabase:
-    name = f"t{abs(hash(request.node.nodeid))}"
-    return RedshiftDatabase(redshift, name, s3_storage, s3_port, custom_vars)
+def database(redshift: RedshiftServer, new_redshift_database: Callable[..., RedshiftDatabase]) -> RedshiftDatabase:
+    return new_redshift_database()

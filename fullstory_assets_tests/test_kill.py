@@ -1,12 +1,14 @@
 """`kill -9` at every step, then the same again: the table is right, and the same export was used."""
 
+import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from fullstory_assets_tests.project import truth
+from fullstory_assets_tests.reliability.crash_server import CrashServer, Order
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs that are killed are forked")
 
 CREATED = "POST /segments/v1/exports"
 DOWNLOADED = "GET /exported-files/{id}"
@@ -27,19 +29,31 @@ MOMENTS = {
 """Where the process dies: in which function, at which call."""
 
 
-def kill(project, sandbox, hours: int, moment: str) -> None:
-    """Run the first hours in a process that dies at `moment`."""
-    command = [sys.executable, "-m", "fullstory_assets_tests.killed", str(project.folder), sandbox.url, str(hours)]
-    ended = subprocess.run([*command, *map(str, MOMENTS[moment])], capture_output=True, text=True, check=False)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+@pytest.fixture(scope="module")
+def server():
+    server = CrashServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def kill(server, sandbox):
+    """Run windows in a process that dies at a moment."""
+
+    def kill(project, windows, moment: str | tuple[str, int]) -> None:
+        function, call = MOMENTS[moment] if isinstance(moment, str) else moment
+        starts = [window.start for window in windows]
+        assert server.run(Order(str(project.folder), starts, function, call, url=sandbox.url)) == -signal.SIGKILL
+
+    return kill
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_then_run_again(project, app, sandbox, moment):
+def test_killed_then_run_again(project, app, kill, moment):
     windows = project.windows(0)
     if moment == "export_pending":
         app.add_fault("slow=0.5")
-    kill(project, sandbox, 1, moment)
+    kill(project, windows, moment)
     assert app.count(CREATED) == 1
 
     assert project.run(windows).success
@@ -48,10 +62,9 @@ def test_killed_then_run_again(project, app, sandbox, moment):
     assert project.materialization(windows[0], "raw_events")["resumed"]
 
 
-def test_what_was_recorded_before_the_kill_stays_done(project, app, sandbox, monkeypatch):
+def test_what_was_recorded_before_the_kill_stays_done(project, app, kill):
     windows = project.windows(*range(6))
-    monkeypatch.setitem(MOMENTS, "third_recorded", ("fullstory_assets.export:Exporter.finish", 3))
-    kill(project, sandbox, 6, "third_recorded")
+    kill(project, windows, ("fullstory_assets.export:Exporter.finish", 3))
 
     assert project.statuses(windows).count("MATERIALIZED") == 3
     project.run(windows[3:])
@@ -60,9 +73,9 @@ def test_what_was_recorded_before_the_kill_stays_done(project, app, sandbox, mon
     assert (app.count(CREATED), app.count(DOWNLOADED)) == (6, 6)
 
 
-def test_a_group_that_is_killed_in_its_load_is_not_there_at_all_and_comes_with_the_next_run(project, app, sandbox):
+def test_a_group_that_is_killed_in_its_load_is_not_there_at_all_and_comes_with_the_next_run(project, app, kill):
     windows = project.windows(*range(6))
-    kill(project, sandbox, 6, "load_before_commit")
+    kill(project, windows, "load_before_commit")
 
     assert project.rows() == {}
     assert project.run(windows).success
@@ -70,31 +83,21 @@ def test_a_group_that_is_killed_in_its_load_is_not_there_at_all_and_comes_with_t
     assert (app.count(CREATED), app.count(DOWNLOADED)) == (6, 6)
 
 
-def test_a_reload_that_is_killed_leaves_the_old_rows(project, app, sandbox):
+def test_a_reload_that_is_killed_leaves_the_old_rows(project, kill):
     windows = project.windows(0)
     project.run(windows)
-    kill(project, sandbox, 1, "load_before_commit")
+    kill(project, windows, "load_before_commit")
 
     assert project.rows() == truth(windows)
 
 
-def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(new_project, app, sandbox):
+def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(new_project, app, server, sandbox):
     project = new_project({"every": "12h"})
     windows = project.windows(*range(4))
     app.add_fault("stuck", hour=windows[3].start)
     storing = "dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.store_event"
-    command = [
-        sys.executable,
-        "-m",
-        "fullstory_assets_tests.killed",
-        str(project.folder),
-        sandbox.url,
-        "4",
-        storing,
-        "30",
-        "fail",
-    ]
-    subprocess.run(command, capture_output=True, timeout=120, check=False)
+    starts = [window.start for window in windows]
+    server.run(Order(str(project.folder), starts, storing, 30, fails=True, url=sandbox.url))
 
     assert app.count(CREATED) == 4
     assert project.run(windows[:3]).success

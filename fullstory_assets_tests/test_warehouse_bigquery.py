@@ -2,7 +2,9 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -16,7 +18,7 @@ from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
 from fullstory_assets.warehouses.bigquery_columns import DIALECT, TYPES
 from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
-from fullstory_assets_tests.contracts.database import TABLE
+from fullstory_assets_tests.contracts.database import TABLE, NewDatabase
 from fullstory_assets_tests.contracts.staging import events, hour, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.gcs_server import GCSServer, gcs_server
@@ -127,8 +129,8 @@ def server(storage: GCSServer) -> Iterator[BigQueryServer]:
     server.stop()
 
 
-@pytest.fixture
-def database(server: BigQueryServer) -> Iterator[BigQueryDatabase]:
+@contextmanager
+def database_of(server: BigQueryServer) -> Iterator[BigQueryDatabase]:
     database = BigQueryDatabase(server, f"t{uuid4().hex}")
     yield database
     # With each table the server takes longer.
@@ -136,10 +138,17 @@ def database(server: BigQueryServer) -> Iterator[BigQueryDatabase]:
     database.client.close()
 
 
+@pytest.fixture
+def database(server: BigQueryServer) -> Iterator[BigQueryDatabase]:
+    with database_of(server) as database:
+        yield database
+
+
 class TestBigQuery(WarehouseContract):
-    @pytest.fixture
-    def database(self, database: BigQueryDatabase) -> BigQueryDatabase:
-        return database
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls, server: BigQueryServer) -> NewDatabase:
+        return partial(database_of, server)
 
 
 def load(database: BigQueryDatabase, *windows: StagedWindow, table: str = TABLE) -> list[int]:
@@ -194,7 +203,7 @@ def test_table_that_wants_a_condition_on_its_partitions_gets_one(database: BigQu
 def test_a_required_column_that_is_empty_stops_the_load(database: BigQueryDatabase, tmp_path: Path):
     columns = [SchemaField("EventType", "STRING", mode="REQUIRED"), SchemaField("OrgId", "STRING")]
     database.client.create_table(Table(database.path(TABLE), columns))
-    row = {**events(1)[0], "EventType": None, "UserEmail": "a secret"}
+    row = {**events(1)[0], "EventType": None, "PageUrl": "a secret"}
     with pytest.raises(WarehouseError, match="refused: ") as caught:
         load(database, stage(tmp_path, [row]))
     assert "secret" not in str(caught.value)

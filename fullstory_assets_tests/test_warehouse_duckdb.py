@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from fullstory_assets.errors import WarehouseError
 from fullstory_assets.schema import EVENTS, ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.duckdb import DIALECT, DuckDBWarehouse
+from fullstory_assets_tests.contracts.database import NewDatabase
 from fullstory_assets_tests.contracts.staging import TICK, events, hour, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.duckdb_loads import LOAD, load, python, query
@@ -86,11 +87,16 @@ class DuckDBDatabase:
 
 
 class TestDuckDB(WarehouseContract):
-    @pytest.fixture
-    def database(self, tmp_path: Path) -> Iterator[DuckDBDatabase]:
-        database = DuckDBDatabase(tmp_path / "fullstory.duckdb")
-        yield database
-        database.reader.close()
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+        @contextmanager
+        def new() -> Iterator[DuckDBDatabase]:
+            database = DuckDBDatabase(tmp_path_factory.mktemp("database") / "fullstory.duckdb")
+            yield database
+            database.reader.close()
+
+        return new
 
 
 @pytest.fixture
@@ -139,7 +145,7 @@ def test_times_in_other_types_are_utc_wherever_the_machine_stands(path: Path, tm
         connection.execute("CREATE TABLE events (EventStart TIMESTAMP, PageStart TIMESTAMP, UserCreated VARCHAR)")
     first = hour(4).start
     row = {"EventStart": first, "PageStart": first.replace(year=1), "UserCreated": first + TICK}
-    work = pickle.dumps((path, [stage(tmp_path, [row]), stage(tmp_path, [row])]))
+    work = pickle.dumps((path, [stage(tmp_path, [row], schema=EVENTS)] * 2))
     with python(LOAD, TZ="America/New_York") as process:
         process.communicate(work)
     assert process.returncode == 0

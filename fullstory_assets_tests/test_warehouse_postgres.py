@@ -4,9 +4,10 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import psycopg2
 import pytest
@@ -17,7 +18,7 @@ from fullstory_assets.warehouses import postgres
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.postgres import DIALECT, PostgresWarehouse
 from fullstory_assets.warehouses.postgres_errors import refusal
-from fullstory_assets_tests.contracts.database import SHORT
+from fullstory_assets_tests.contracts.database import SHORT, NewDatabase
 from fullstory_assets_tests.contracts.staging import events, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.postgres_server import PostgresServer
@@ -99,19 +100,25 @@ def server() -> Iterator[PostgresServer]:
     server.stop()
 
 
-@pytest.fixture
-def database(server: PostgresServer, request: pytest.FixtureRequest) -> PostgresDatabase:
-    name = f"t{abs(hash(request.node.nodeid))}"
+def database_of(server: PostgresServer) -> PostgresDatabase:
+    """Make a fresh database."""
+    name = f"t{uuid4().hex}"
     with closing(server.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute(f"CREATE DATABASE {name}")
     return PostgresDatabase(server, name)
 
 
+@pytest.fixture
+def database(server: PostgresServer) -> PostgresDatabase:
+    return database_of(server)
+
+
 class TestPostgres(WarehouseContract):
-    @pytest.fixture
-    def database(self, database: PostgresDatabase) -> PostgresDatabase:
-        return database
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls, server: PostgresServer) -> NewDatabase:
+        return lambda: nullcontext(database_of(server))
 
 
 def load(database: PostgresDatabase, *windows: StagedWindow, schema: str = "public") -> list[int]:

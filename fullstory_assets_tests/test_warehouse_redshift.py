@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from fullstory_assets.storage.s3 import S3Storage
 from fullstory_assets.warehouses import csv_rows, redshift_files
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.redshift_types import fitted, redshift_dialect
-from fullstory_assets_tests.contracts.database import TABLE
+from fullstory_assets_tests.contracts.database import TABLE, NewDatabase
 from fullstory_assets_tests.contracts.staging import events, hour, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.contracts.warehouse_values import ValueCases
@@ -25,9 +25,10 @@ VARIABLES = {f"evt_variable_{i}_str": f"value {i} é" for i in range(10_000)}
 
 
 class TestRedshift(WarehouseContract):
-    @pytest.fixture
-    def database(self, database: RedshiftDatabase) -> RedshiftDatabase:
-        return database
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls, new_redshift_database: Callable[..., RedshiftDatabase]) -> NewDatabase:
+        return lambda: nullcontext(new_redshift_database())
 
     def test_ten_thousand_custom_variables_arrive(self, arrive: Callable[..., list[Any]]):
         """A text of Redshift has 65,535 bytes: as many arrive as fit, and what arrives is JSON."""
@@ -37,13 +38,10 @@ class TestRedshift(WarehouseContract):
 
 
 class TestRedshiftWithSuper(ValueCases):
-    @pytest.fixture
-    def custom_vars(self) -> str:
-        return "super"
-
-    @pytest.fixture
-    def database(self, database: RedshiftDatabase) -> RedshiftDatabase:
-        return database
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls, new_redshift_database: Callable[..., RedshiftDatabase]) -> NewDatabase:
+        return lambda: nullcontext(new_redshift_database("super"))
 
     def test_extremes_of_every_type_arrive(self, arrive: Callable[..., list[Any]]):  # pyright: ignore[reportIncompatibleMethodOverride]
         """NUL, which no text of Redshift holds, is left out of JSON too."""
@@ -88,7 +86,7 @@ def test_size_and_type_of_new_columns_may_be_chosen(database):
 
 def test_counts_of_a_page_may_be_32_bits_long_as_hausers(database, tmp_path: Path):
     database.query(f"CREATE TABLE {TABLE} (pagenumevents integer, pagenumderivedevents integer)")
-    load(database, stage(tmp_path, [{**event, "PageNumEvents": 2**31 - 1} for event in events(2)]))
+    load(database, stage(tmp_path, [{**event, "PageNumEvents": 2**31 - 1} for event in events(2)], schema=EVENTS))
     assert database.query(f"SELECT max(pagenumevents), count(*) FROM {TABLE}") == [(2**31 - 1, 2)]
 
     database.query("CREATE TABLE others (pagenumevents bigint, pagenuminfos integer, userid integer)")

@@ -3,7 +3,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import snowflake.connector
@@ -18,6 +21,7 @@ from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.snowflake import SnowflakeWarehouse
 from fullstory_assets.warehouses.snowflake_errors import refusal
 from fullstory_assets.warehouses.snowflake_values import DIALECT
+from fullstory_assets_tests.contracts.database import NewDatabase
 from fullstory_assets_tests.contracts.staging import events, hour, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
 from fullstory_assets_tests.snowflake_server import SnowflakeDatabase, address_of, snowflake_server
@@ -31,17 +35,24 @@ def port() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture
-def database(port: int, request: pytest.FixtureRequest) -> Iterator[SnowflakeDatabase]:
-    database = SnowflakeDatabase(port, f"T{abs(hash(request.node.nodeid))}")
+@contextmanager
+def database_of(port: int) -> Iterator[SnowflakeDatabase]:
+    database = SnowflakeDatabase(port, f"T{uuid4().hex}".upper())
     yield database
     database.drop()
 
 
+@pytest.fixture
+def database(port: int) -> Iterator[SnowflakeDatabase]:
+    with database_of(port) as database:
+        yield database
+
+
 class TestSnowflake(WarehouseContract):
-    @pytest.fixture
-    def database(self, database: SnowflakeDatabase) -> SnowflakeDatabase:
-        return database
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls, port: int) -> NewDatabase:
+        return partial(database_of, port)
 
 
 def load(database: SnowflakeDatabase, *windows: StagedWindow, schema: str = "fs") -> list[int]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 import pytest
 
-from fullstory_assets.schema import EVENTS, Column, ColumnType, TableSchema
+from fullstory_assets.schema import Column, ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow, Warehouse
+from fullstory_assets_tests.contracts.staging import NARROW
 
 TABLE = "fs_events"
 SHORT = TableSchema(
-    tuple(column for column in EVENTS if column.name in {"EventStart", "EventType", "EventId", "OrgId"})
+    tuple(column for column in NARROW if column.name in {"EventStart", "EventType", "EventId", "OrgId"})
 )
-LONG = TableSchema((*EVENTS, Column("user_plan_str", "text", "A custom variable with a column of its own.")))
+LONG = TableSchema((*NARROW, Column("user_plan_str", "text", "A custom variable with a column of its own.")))
 
 
 class Database(Protocol):
@@ -53,13 +54,23 @@ class Database(Protocol):
         ...
 
 
+NewDatabase = Callable[[], AbstractContextManager[Any]]
+"""Makes a `Database`, fresh and empty."""
+
+
 class Cases:
     """What the cases have in common."""
 
-    @pytest.fixture
-    def database(self, tmp_path: Path) -> Database:
-        """Return a fresh, empty database."""
+    @pytest.fixture(scope="module")
+    @classmethod
+    def new_database(cls) -> NewDatabase:
+        """Return what makes a fresh, empty database of the engine."""
         raise NotImplementedError
+
+    @pytest.fixture
+    def database(self, new_database: NewDatabase) -> Iterator[Database]:
+        with new_database() as database:
+            yield database
 
     @pytest.fixture
     def warehouse(self, database: Database) -> Warehouse:
@@ -69,7 +80,7 @@ class Cases:
     def load(self, warehouse: Warehouse) -> Callable[..., list[int]]:
         """Return a function that loads windows as the pipeline does."""
 
-        def load(*windows: StagedWindow, table: str = TABLE, schema: TableSchema = EVENTS) -> list[int]:
+        def load(*windows: StagedWindow, table: str = TABLE, schema: TableSchema = NARROW) -> list[int]:
             warehouse.ensure_table(table, schema)
             return warehouse.replace_windows(table, schema, windows)
 

@@ -23,6 +23,19 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "json": pa.string(),
 }
 
+NARROW = TableSchema(
+    tuple(
+        column
+        for column in EVENTS
+        if column.name
+        in {
+            "EventStart", "EventType", "EventCustomName", "EventTargetSelector", "EventTargetText", "EventId", "OrgId",
+            "EventCumulativeLayoutShift", "PageUrl", "PageUserAgent", "UserCreated", "UserId", "CustomVars",
+        }
+    )
+)  # fmt: skip
+"""Columns of every type: what an engine does with all of them takes far longer and is no other."""
+
 MIDNIGHT = datetime(2026, 1, 2, tzinfo=timezone.utc)
 TICK = timedelta(microseconds=1)
 
@@ -49,7 +62,7 @@ def stage(
     *,
     window: ExportWindow | None = None,
     org: str = "acme",
-    schema: TableSchema = EVENTS,
+    schema: TableSchema = NARROW,
     without: Iterable[str] = (),
     says: int | None = None,
 ) -> StagedWindow:
@@ -64,6 +77,7 @@ def stage(
         without: Columns that the file lacks.
         says: Number of rows to claim, when not the true one.
     """
+    assert {name for row in rows for name in row} <= {column.name for column in schema}
     fields = [(column.name, ARROW_TYPES[column.type]) for column in schema if column.name not in set(without)]
     table = pa.Table.from_pylist([{"OrgId": org, **row} for row in rows], schema=pa.schema(fields))
     return stage_table(folder, table, window=window, org=org, says=says)

@@ -9,11 +9,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from fullstory_assets.schema import EVENTS
 from fullstory_assets.warehouses.base import Warehouse
 from fullstory_assets.windows import ExportWindow
 from fullstory_assets_tests.contracts.database import TABLE, Cases, Database
-from fullstory_assets_tests.contracts.staging import events, hour, stage
+from fullstory_assets_tests.contracts.staging import NARROW, events, hour, stage
 
 
 class FaultCases(Cases):
@@ -45,7 +44,7 @@ class FaultCases(Cases):
     ):
         load(stage(tmp_path, events(5)))
         new = [stage(tmp_path, events(3, label="second"))]
-        database.die_in_load("before commit", TABLE, EVENTS, new)
+        database.die_in_load("before commit", TABLE, NARROW, new)
         assert database.rows(TABLE, "EventType") == [("first",)] * 5
         load(*new)
         assert database.rows(TABLE, "EventType") == [("second",)] * 3
@@ -55,7 +54,7 @@ class FaultCases(Cases):
     ):
         load(stage(tmp_path, events(5)))
         new = [stage(tmp_path, events(3, label="second"))]
-        database.die_in_load("at commit", TABLE, EVENTS, new)
+        database.die_in_load("at commit", TABLE, NARROW, new)
         assert database.rows(TABLE, "EventType") in ([("first",)] * 5, [("second",)] * 3)
         load(*new)
         assert database.rows(TABLE, "EventType") == [("second",)] * 3
@@ -64,10 +63,10 @@ class FaultCases(Cases):
         self, database: Database, warehouse: Warehouse, tmp_path: Path
     ):
         """Both find it empty, so that no row of one stands in the other's way."""
-        warehouse.ensure_table(TABLE, EVENTS)
+        warehouse.ensure_table(TABLE, NARROW)
         versions = [stage(tmp_path, events(n, label=str(n))) for n in (2, 3, 4, 5)]
         with ThreadPoolExecutor(len(versions)) as pool:
-            loads = [pool.submit(database.warehouse().replace_windows, TABLE, EVENTS, [it]) for it in versions]
+            loads = [pool.submit(database.warehouse().replace_windows, TABLE, NARROW, [it]) for it in versions]
         assert sorted(load.result() for load in loads) == [[2], [3], [4], [5]]
         ((label,), number), *others = Counter(database.rows(TABLE, "EventType")).items()
         assert (int(label), others) == (number, [])
@@ -75,8 +74,8 @@ class FaultCases(Cases):
     def test_loaders_of_different_windows_at_once_all_load(self, database: Database, tmp_path: Path):
         def load(window: ExportWindow) -> list[int]:
             warehouse = database.warehouse()
-            warehouse.ensure_table(TABLE, EVENTS)
-            return warehouse.replace_windows(TABLE, EVENTS, [staged[window]])
+            warehouse.ensure_table(TABLE, NARROW)
+            return warehouse.replace_windows(TABLE, NARROW, [staged[window]])
 
         windows = [hour(n) for n in range(4)]
         staged = {window: stage(tmp_path, events(5, window=window), window=window) for window in windows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,37 @@ import pyarrow as pa
 import pytest
 
 from fullstory_assets.errors import RowsMismatch, SchemaConflict, WarehouseError
-from fullstory_assets.schema import EVENTS, Column, TableSchema
-from fullstory_assets.warehouses.base import StagedWindow, Warehouse
-from fullstory_assets_tests.contracts.database import LONG, SHORT, TABLE, Cases, Database
-from fullstory_assets_tests.contracts.staging import MIDNIGHT, TICK, events, hour, stage, stage_table
+from fullstory_assets.schema import Column, TableSchema
+from fullstory_assets.warehouses.base import StagedWindow
+from fullstory_assets_tests.contracts.database import LONG, SHORT, TABLE, Cases, Database, NewDatabase
+from fullstory_assets_tests.contracts.staging import MIDNIGHT, NARROW, TICK, events, hour, stage, stage_table
+
+OLD = {number: events(3, label="old", window=hour(number)) for number in (3, 4, 5)}
+"""What is loaded, by its hour."""
 
 
 class RefusalCases(Cases):
-    @pytest.fixture
-    def old(self, database: Database, load: Callable[..., list[int]], tmp_path: Path) -> list[tuple[Any, ...]]:
-        """Load the old rows of some windows; what is tried then must not change them."""
-        load(*(stage(tmp_path, events(3, label="old", window=hour(n)), window=hour(n)) for n in (3, 4, 5)))
-        return sorted(database.rows(TABLE, "EventId", "EventStart", "OrgId"))
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+        """Load the rows of some windows, once: whatever is refused must not change them."""
+        folder = tmp_path_factory.mktemp("loaded")
+        with new_database() as database:
+            warehouse = database.warehouse()
+            warehouse.ensure_table(TABLE, NARROW)
+            windows = [stage(folder, OLD[n], window=hour(n)) for n in OLD]
+            warehouse.replace_windows(TABLE, NARROW, windows)
+            yield database
 
     @pytest.fixture
-    def refuses(self, database: Database, warehouse: Warehouse, old: list[tuple[Any, ...]]) -> Callable[..., str]:
+    def refuses(self, loaded: Database) -> Callable[..., str]:
         """Return a function that tries to load windows, and returns the words of the refusal."""
+        old = sorted((it["EventId"], it["EventStart"], "acme") for rows in OLD.values() for it in rows)
 
-        def refuses(kind: type[WarehouseError], *windows: StagedWindow, schema: TableSchema = EVENTS) -> str:
+        def refuses(kind: type[WarehouseError], *windows: StagedWindow, schema: TableSchema = NARROW) -> str:
             with pytest.raises(kind) as caught:
-                warehouse.replace_windows(TABLE, schema, windows)
-            assert sorted(database.rows(TABLE, "EventId", "EventStart", "OrgId")) == old
+                loaded.warehouse().replace_windows(TABLE, schema, windows)
+            assert sorted(loaded.rows(TABLE, "EventId", "EventStart", "OrgId")) == old
             return str(caught.value)
 
         return refuses

@@ -12,7 +12,7 @@ from fullstory_assets.errors import SchemaConflict
 from fullstory_assets.schema import EVENTS, ColumnType
 from fullstory_assets.warehouses.base import Warehouse
 from fullstory_assets_tests.contracts.database import LONG, TABLE, Cases, Database
-from fullstory_assets_tests.contracts.staging import events, hour, stage
+from fullstory_assets_tests.contracts.staging import NARROW, events, hour, stage
 
 
 class TableCases(Cases):
@@ -43,7 +43,7 @@ class TableCases(Cases):
     ):
         row = {**events(1)[0], "user_plan_str": "gold"}
         load(stage(tmp_path, [row], schema=LONG), schema=LONG)
-        assert warehouse.ensure_table(TABLE, EVENTS) == []
+        assert warehouse.ensure_table(TABLE, NARROW) == []
         load(stage(tmp_path, events(1, window=hour(5)), window=hour(5)))
         assert sorted(database.rows(TABLE, "user_plan_str"), key=str) == [("gold",), (None,)]
 
@@ -56,9 +56,9 @@ class TableCases(Cases):
         ]  # fmt: skip
         database.create_table("fs_export", existing)
         before = database.columns("fs_export")
-        added = warehouse.ensure_table("fs_export", EVENTS)
+        added = warehouse.ensure_table("fs_export", NARROW)
         assert database.columns("fs_export")[: len(existing)] == before
-        assert set(added) == {column.name for column in EVENTS} - {
+        assert set(added) == {column.name for column in NARROW} - {
             "EventCustomName", "EventStart", "PageUserAgent", "UserId", "EventTargetSelector", "CustomVars",
         }  # fmt: skip
         row = {
@@ -89,11 +89,11 @@ class TableCases(Cases):
         database.create_table(TABLE, [(column, wrong), ("EventType", "text")])
         before = database.columns(TABLE)
         with pytest.raises(SchemaConflict, match=rf"(?i){TABLE}.*{column} is .*, expected"):
-            warehouse.ensure_table(TABLE, EVENTS)
+            warehouse.ensure_table(TABLE, NARROW)
         assert database.columns(TABLE) == before
 
     def test_text_columns_take_every_type(self, database: Database, load: Callable[..., list[int]], tmp_path: Path):
-        database.create_table(TABLE, [(column.name, "text") for column in EVENTS])
+        database.create_table(TABLE, [(column.name, "text") for column in NARROW])
         row = {**events(1)[0], "UserId": -(2**63), "EventCumulativeLayoutShift": 0.1, "CustomVars": '{"a": 1}'}
         for _ in range(2):
             assert load(stage(tmp_path, [row])) == [1]

@@ -56,11 +56,11 @@ class ValueCases(Cases):
             "json": lambda i: f'{{"a":{i}}}',
         }
         row = {column.name: values[column.type](i) for i, column in enumerate(EVENTS)} | {"OrgId": "acme"}
-        load(stage(tmp_path, [row]))
+        load(stage(tmp_path, [row], schema=EVENTS), schema=EVENTS)
         assert database.rows(TABLE, *row) == [tuple(row.values())]
 
     def test_nothing_stays_nothing(self, database: Database, load: Callable[..., list[int]], tmp_path: Path):
-        load(stage(tmp_path, [{"EventStart": hour(4).start}]))
+        load(stage(tmp_path, [{"EventStart": hour(4).start}], schema=EVENTS), schema=EVENTS)
         empty = [column.name for column in EVENTS if column.name not in {"EventStart", "OrgId"}]
         assert database.rows(TABLE, *empty) == [(None,) * len(empty)]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fullstory_assets.schema import EVENTS, Column, TableSchema
+from fullstory_assets.schema import Column, TableSchema
 from fullstory_assets.warehouses.base import Warehouse
 from fullstory_assets.windows import ExportWindow
 from fullstory_assets_tests.contracts.database import SHORT, TABLE, Cases, Database
-from fullstory_assets_tests.contracts.staging import TICK, events, hour, stage
+from fullstory_assets_tests.contracts.staging import NARROW, TICK, events, hour, stage
 
 
 class WindowCases(Cases):
@@ -88,7 +88,7 @@ class WindowCases(Cases):
         assert Counter(database.rows(TABLE, "EventType")) == {("second",): 80}
 
     def test_no_windows_are_no_work(self, database: Database, warehouse: Warehouse):
-        assert warehouse.replace_windows(TABLE, EVENTS, []) == []
+        assert warehouse.replace_windows(TABLE, NARROW, []) == []
         assert database.columns(TABLE) == []
 
     @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ class WindowCases(Cases):
     def test_windows_that_overlap_are_refused(
         self, database: Database, warehouse: Warehouse, tmp_path: Path, windows: tuple[ExportWindow, ...]
     ):
-        warehouse.ensure_table(TABLE, EVENTS)
+        warehouse.ensure_table(TABLE, NARROW)
         staged = [stage(tmp_path, [{"EventStart": window.start}], window=window) for window in windows]
         with pytest.raises(ValueError, match="overlap"):
-            warehouse.replace_windows(TABLE, EVENTS, staged)
+            warehouse.replace_windows(TABLE, NARROW, staged)
         assert database.rows(TABLE, "EventId") == []
 
     def test_file_that_lacks_columns_leaves_them_empty(
@@ -116,7 +116,7 @@ class WindowCases(Cases):
     ):
         """One was staged before a column was renamed, one has another order, one is shorter."""
         old = TableSchema((*SHORT, Column("PageAgent", "text", "")))
-        turned = TableSchema(tuple(reversed(EVENTS.columns)))
+        turned = TableSchema(tuple(reversed(NARROW.columns)))
         agent = "PageUserAgent"
         load(
             stage(tmp_path, [{**events(1, window=hour(1))[0], "PageAgent": "a"}], window=hour(1), schema=old),

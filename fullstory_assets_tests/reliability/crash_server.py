@@ -11,6 +11,7 @@ import logging
 import os
 import pkgutil
 import signal
+import subprocess
 import sys
 import threading
 import traceback
@@ -42,6 +43,7 @@ class Order:
         function: In which function it dies, as `module:Class.name`; empty for none.
         call: At which call of the function.
         delay: Seconds from that call to the death.
+        fails: Whether the function fails from that call on, as Dagster's database does, and nobody dies.
         settled: Whether the late events are there.
         load_rows: Most rows of one load; a run through Dagster takes no notice.
         url: Address of a sandbox, for a run through Dagster; empty for one without.
@@ -52,24 +54,49 @@ class Order:
     function: str = ""
     call: int = 1
     delay: float = 0.0
+    fails: bool = False
     settled: bool = False
     load_rows: int = LOAD_ROWS
     url: str = ""
 
 
-def die_in(function: str, call: int, delay: float) -> None:
-    """Replace `module:Class.name` by a function that ends the process at, or a while after, one of its calls."""
-    path, _, name = function.replace(":", ".").rpartition(".")
-    owner = pkgutil.resolve_name(function[: len(path)])
+class CrashServer:
+    """A server of its own process; makes one run at a time."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "fullstory_assets_tests.reliability.crash_server"]
+        environment = {**os.environ, "TEST_API_KEY": "sandbox.acme"}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+
+    def run(self, order: Order) -> int:
+        """Make a run, wait until it is done or dead, and return its exit code."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(msgspec.json.encode(order) + b"\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def die_in(order: Order) -> None:
+    """Replace the order's function by one that ends the process, or fails, at its call."""
+    path, _, name = order.function.replace(":", ".").rpartition(".")
+    owner = pkgutil.resolve_name(order.function[: len(path)])
     original = getattr(owner, name)
     calls = 0
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == call and delay:
-            threading.Timer(delay, die).start()
-        elif calls == call:
+        if order.fails and calls >= order.call:
+            raise OSError("database is locked")
+        if calls == order.call and order.delay:
+            threading.Timer(order.delay, die).start()
+        elif calls == order.call:
             die()
         return original(*args, **kwargs)
 
@@ -94,7 +121,8 @@ def record(folder: Path, window: ExportWindow) -> None:
         os.fsync(file.fileno())
 
 
-def backfill(order: Order, windows: Sequence[ExportWindow]) -> None:
+def backfill(order: Order) -> None:
+    windows = [ExportWindow(start, start + HOUR) for start in order.windows]
     world = World(Path(order.folder), at_most=EVENTS_PER_WINDOW)
     world.source.settled = order.settled
     world.load_rows = order.load_rows
@@ -106,16 +134,16 @@ def backfill(order: Order, windows: Sequence[ExportWindow]) -> None:
             record(Path(order.folder), outcome.window)
 
 
-def backfill_with_dagster(order: Order, windows: Sequence[ExportWindow]) -> None:
+def backfill_with_dagster(order: Order) -> None:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    fullstory_assets_tests.project.Project(Path(order.folder), order.url).run(windows)
+    project = fullstory_assets_tests.project.Project(Path(order.folder), order.url)
+    project.run([project.organization.grid.containing(start) for start in order.windows])
 
 
 def attempt(order: Order) -> None:
     if order.function:
-        die_in(order.function, order.call, order.delay)
-    windows = [ExportWindow(start, start + HOUR) for start in order.windows]
-    (backfill_with_dagster if order.url else backfill)(order, windows)
+        die_in(order)
+    (backfill_with_dagster if order.url else backfill)(order)
 
 
 def main() -> None:

@@ -6,15 +6,12 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import msgspec
 import pytest
 
 from fullstory_assets.catch_up import contiguous
@@ -23,7 +20,7 @@ from fullstory_assets.sandbox.app import SandboxApp
 from fullstory_assets.sandbox.server import SandboxServer
 from fullstory_assets.windows import ExportWindow
 from fullstory_assets_tests.project import Project
-from fullstory_assets_tests.reliability.crash_server import EVENTS_PER_WINDOW, Order, done_in
+from fullstory_assets_tests.reliability.crash_server import EVENTS_PER_WINDOW, CrashServer, Order, done_in
 from fullstory_assets_tests.reliability.watch import Reader
 from fullstory_assets_tests.reliability.world import LateEvents, State, World, rows_in, true_rows, windows
 
@@ -74,18 +71,14 @@ RECORDING = {
 class Crashes:
     """Orders runs from a `crash_server`, most of them to die."""
 
-    def __init__(self, process: subprocess.Popen[bytes], seed: int) -> None:
-        self._process = process
+    def __init__(self, server: CrashServer, seed: int) -> None:
+        self._server = server
         self._dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.killed = 0
 
     def run(self, order: Order) -> None:
         """Make a run, and wait until it is done or dead."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(msgspec.json.encode(order) + b"\n")
-        self._process.stdin.flush()
-        code = int(self._process.stdout.readline())
+        code = self._server.run(order)
         assert code in {0, -signal.SIGKILL}, f"{order} ended with {code}"
         self.killed += code != 0
 
@@ -105,12 +98,10 @@ class Crashes:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "fullstory_assets_tests.reliability.crash_server"]
-    environment = {**os.environ, "TEST_API_KEY": "sandbox.acme"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        yield process
-        process.kill()
+def server() -> Iterator[CrashServer]:
+    server = CrashServer()
+    yield server
+    server.stop()
 
 
 @contextmanager
