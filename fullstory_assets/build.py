@@ -6,6 +6,7 @@ while definitions are built, and no secret is read.
 
 import dagster as dg
 
+from fullstory_assets.assets.dbt import build_dbt_assets, our_tables
 from fullstory_assets.assets.events import BACKFILL_POLICY, build_events_assets, steps_of, writes_csv
 from fullstory_assets.assets.model_checks import build_model_checks
 from fullstory_assets.assets.models import build_models_assets, model_plan
@@ -43,6 +44,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
         for each in organizations
     ]
     models = [build_models_assets(plan, organizations, settings.warehouse.kind)] if plan else []
+    downstream = [build_dbt_assets(settings.dbt, our_tables(settings, plan))] if settings.dbt else []
     return dg.Definitions(
         # Each with its own access: what is given for all is part of every job, so that each organization's job would
         # describe the access of all the others.
@@ -53,6 +55,7 @@ def build_definitions(settings: Settings, *, backfill_policy: dg.BackfillPolicy 
                 for asset in dg.with_resources([events], {**shared, fullstory_key(each): _access(each)})
             ),
             *dg.with_resources(models, shared),
+            *downstream,
         ],
         asset_checks=dg.with_resources([build_model_checks(plan)], shared) if plan else [],
         jobs=[build_sync_job(each, steps) for each in organizations],

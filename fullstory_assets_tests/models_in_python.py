@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fullstory_assets.models.declared import EVENT_TYPES, friendly
-from fullstory_assets_tests.models_world import REPLAYS
+from fullstory_assets_tests.models_world import REPLAYS, without_nulls
 
 Rows = list[dict[str, Any]]
 
@@ -92,6 +92,62 @@ def events(of: Iterable[dict[str, Any]]) -> Rows:
         }
         for row in of
     ]
+
+
+def data_destinations(of: Iterable[dict[str, Any]], org: str) -> Rows:
+    """Return the rows of one organization's view in the shape of Data Destinations."""
+    mine = [{name: value or None if isinstance(value, str) else value for name, value in row.items()} for row in of]
+    mine = [row for row in mine if row["OrgId"] == org]
+    added = []
+    for (device, session, user), rows in _by(_of_sessions(mine), "UserId", "SessionId", "UserAppKey"):
+        if user:
+            found = {"EventType": "uservar", "EventId": f"identify:{device}:{session}:{user}"}
+            gone = dict.fromkeys(("EventTargetText", "EventTargetSelector", "EventCustomName"))
+            who = {name: _last(rows, name) for name in ("UserEmail", "UserDisplayName")}
+            added.append({**rows[-1], **gone, **who, **found})
+    return [_destined(row) for row in [*mine, *added]]
+
+
+def _destined(row: dict[str, Any]) -> dict[str, Any]:
+    names = {
+        "abandon": "form_abandon", "backgrounded": "background", "crashed": "crash", "seen": "element_seen",
+        "thrash": "mouse_thrash", "pageview": "page_view", "uservar": "identify",
+    }  # fmt: skip
+    name = names.get(row["EventType"], row["EventType"])
+    who = {"user_id": "UserAppKey", "user_email": "UserEmail", "user_display_name": "UserDisplayName"}
+    return {
+        "event_id": row["EventId"], "event_time": row["EventStart"],
+        "processed_time": row["ExportedAt"], "updated_time": row["ExportedAt"],
+        "device_id": row["UserId"], "session_id": row["SessionId"], "view_id": row["PageId"], "event_type": name,
+        "event_properties": without_nulls({
+            "target": {"text": row["EventTargetText"], "raw_selector": row["EventTargetSelector"]},
+            "event_name": row["EventCustomName"],
+            **({key: row[field] for key, field in who.items()} if name == "identify" else {}),
+        }),
+        "source_type": "server" if row["SessionId"] is None else _source_type(row),
+        "source_properties": without_nulls({
+            "user_agent": {
+                "raw_user_agent": row["PageUserAgent"], "device": row["PageDevice"],
+                "operating_system": row["PageOperatingSystem"], "browser": row["PageBrowser"],
+                "browser_version": row["PageBrowserVersion"],
+            },
+            "location": {"ip_address": row["PageIp"], "lat_long": row["PageLatLong"]},
+            "url": _parts(row["PageUrl"]), "initial_referrer": _parts(row["PageRefererUrl"]),
+        }),
+    }  # fmt: skip
+
+
+def _parts(url: str | None) -> dict[str, str | None]:
+    before, mark, fragment = (url or "").partition("#")
+    address, _, _ = before.partition("?")
+    path, _, hash_query = fragment.partition("?")
+    _, _, behind = address.partition("://")
+    host, slash, rest = behind.partition("/")
+    return {
+        "full_url": url, "host": host or None, "path": slash + rest or None,
+        "query": before[len(address):] or None, "hash_path": mark + path or None,
+        "hash_query": f"?{hash_query}" if "?" in fragment else None,
+    }  # fmt: skip
 
 
 def _session(key: tuple[Any, ...], rows: Rows) -> dict[str, Any]:

@@ -31,7 +31,7 @@ LAYERS = (
 
 FIRST_DAGSTER_LAYER = next(i for i, layer in enumerate(LAYERS) if "resources" in layer)
 DRIVERS = {"boto3", "botocore", "dagster_aws", "dagster_gcp", "dagster_postgres", "dagster_snowflake", "duckdb"} | {
-    "google", "pandas", "psycopg2", "redshift_connector", "snowflake",
+    "dagster_dbt", "google", "pandas", "psycopg2", "redshift_connector", "snowflake",
 }  # fmt: skip
 
 

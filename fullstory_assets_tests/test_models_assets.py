@@ -10,10 +10,13 @@ import yaml
 from fullstory_assets.assets.model_keys import model_key
 from fullstory_assets.build import build_definitions
 from fullstory_assets.config import load_settings
+from fullstory_assets.models.data_destinations import data_destinations_of
 from fullstory_assets.models.declared import MODELS, SESSIONS
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets_tests.project import QUIET, truth
 from fullstory_assets_tests.sensor_world import Ticks
+
+ALL = (*MODELS, data_destinations_of("acme"))
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def modelled(project):
     file = project.folder / "fullstory.yaml"
     document = yaml.safe_load(file.read_text())
     document["organizations"][0]["fullstory_org"] = "o-1-na1"
-    file.write_text(yaml.safe_dump({**document, "models": {}}))
+    file.write_text(yaml.safe_dump({**document, "models": {"data_destinations": True}}))
     return project
 
 
@@ -40,7 +43,7 @@ def materialize(project, **config: object) -> dg.ExecuteInProcessResult:
 
 
 def made(project) -> dict[str, list[tuple[Any, ...]]]:
-    return {model.name: query(project, f"from fullstory_models.{model.name} order by all") for model in MODELS}
+    return {model.name: query(project, f"from fullstory_models.{model.name} order by all") for model in ALL}
 
 
 def require_all_events(project) -> None:
@@ -58,7 +61,7 @@ def test_a_run_that_loads_brings_them_up_to_date(modelled):
     assert query(modelled, "from fullstory_models.changed_windows") == []
     (replay,) = query(modelled, "select replay_url from fullstory_models.sessions limit 1")[0]
     assert replay.startswith("https://app.fullstory.com/ui/o-1-na1/session/")
-    for model in MODELS:
+    for model in ALL:
         (record,) = modelled.instance.fetch_materializations(model_key(model), limit=1).records
         assert record.asset_materialization.metadata["windows"].value == 3
     assert materialize(modelled, full_refresh=True).success
@@ -141,12 +144,13 @@ def test_catch_up_does_not_ask_for_windows_again_because_of_them(recent):
 
 def test_every_column_is_shown(modelled):
     graph = modelled.definitions.resolve_asset_graph()
-    for model in MODELS:
+    for model in ALL:
         node = graph.get(model_key(model))
         shown = node.metadata["dagster/column_schema"]
         assert [column.name for column in shown.columns] == [column.name for column in model.columns]
         assert node.description == model.description
-    assert graph.get(model_key(SESSIONS)).parent_keys == {dg.AssetKey(["acme", "events"])}
+    for model in (SESSIONS, data_destinations_of("acme")):
+        assert graph.get(model_key(model)).parent_keys == {dg.AssetKey(["acme", "events"])}
 
 
 def test_without_the_section_there_are_none(project):
@@ -166,6 +170,19 @@ def test_checks_find_rows_twice_and_sums_that_differ(modelled):
     assert [*check().values()] == [True] * 12
     query(modelled, "insert into fullstory_models.sessions from fullstory_models.sessions limit 1")
     assert {name for name, passed in check().items() if not passed} == {"sessions unique_key", "sessions adds_up"}
+
+
+def test_the_view_in_the_shape_of_data_destinations_is_asked_for(modelled):
+    file = modelled.folder / "fullstory.yaml"
+    document = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({**document, "models": {}}))
+    windows = modelled.windows(0, 1)
+    assert modelled.run(windows[:1]).success
+    views = "select table_name from information_schema.tables where starts_with(table_name, 'fullstory_events_')"
+    assert query(modelled, views) == []
+    file.write_text(yaml.safe_dump(document))
+    assert modelled.run(windows[1:]).success
+    assert query(modelled, views) == [("fullstory_events_acme",)]
 
 
 def test_before_the_first_load_there_is_nothing_to_make(modelled):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fullstory_assets.models.data_destinations import data_destinations_of
 from fullstory_assets.models.declared import EVENT_TYPES, MODELS, SOURCE_TYPES
 from fullstory_assets.models.docs import END, START, models_text
 from fullstory_assets.schema import EVENTS
@@ -25,7 +26,7 @@ def events(tmp_path_factory):
             world.load(org, number, of_hour)
         world.models.update(org)
         rows += [{**dict.fromkeys(column.name for column in EVENTS), **row, "OrgId": org} for row in visits]
-    return rows, {model.name: world.rows(model) for model in MODELS}
+    return rows, {model.name: world.rows(model) for model in (*MODELS, *map(data_destinations_of, ORGS))}
 
 
 def in_order(rows: list[dict]) -> list[dict]:
@@ -57,6 +58,15 @@ def test_users_are_identified_or_anonymous(events):
 def test_events_have_friendly_names(events):
     rows, models = events
     assert in_order(models["events"]) == in_order(expected.events(rows))
+
+
+@pytest.mark.parametrize("org", ORGS)
+def test_data_destinations(events, org):
+    rows, models = events
+    found = models[f"fullstory_events_{org}"]
+    assert in_order(found) == in_order(expected.data_destinations(rows, org))
+    assert len({row["event_id"] for row in found}) == len(found)
+    assert {row["source_properties"].get("url", {}).get("hash_query") for row in found} == {None, "?", "?step=2?3"}
 
 
 def test_references(events):

@@ -13,6 +13,7 @@ import pytest
 
 from fullstory_assets.assets.model_checks import _KEYED, _KEYS, _SUMS
 from fullstory_assets.errors import WarehouseError
+from fullstory_assets.models.data_destinations import data_destinations_of
 from fullstory_assets.models.declared import EVENTS_VIEW, MODELS, SESSIONS, USERS
 from fullstory_assets.models.dialects import DIALECTS
 from fullstory_assets.models.update import Models, Updated
@@ -117,8 +118,11 @@ def test_every_column_is_right_and_stays_so(world: ModelsWorld):
     assert in_order(found["users"]) == in_order(expected.users(sessions))
     assert in_order(found["devices"]) == in_order(expected.devices(sessions))
     assert in_order(found["events"]) == in_order(expected.events(rows))
+    for org in ORGS:
+        assert in_order(world.rows(data_destinations_of(org))) == in_order(expected.data_destinations(rows, org))
     # The stand-in for Snowflake takes descriptions of columns and forgets them.
-    for model in MODELS if world.warehouse.kind != "snowflake" else ():
+    described = (*MODELS, *map(data_destinations_of, ORGS))
+    for model in described if world.warehouse.kind != "snowflake" else ():
         assert comments(world.warehouse, model.name) == {it.name: it.description for it in model.columns}
     for query in queries_of_checks(world.models):
         assert world.warehouse.query(query)

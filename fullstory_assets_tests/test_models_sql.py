@@ -9,6 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
+from fullstory_assets.models.data_destinations import DATA_DESTINATIONS
 from fullstory_assets.models.declared import MODELS, SOURCE_TYPES, VIEWS
 from fullstory_assets.models.definitions import INTERNAL
 from fullstory_assets.models.dialects import DIALECTS
@@ -76,7 +77,8 @@ def models(told: Told) -> Models:
         OrganizationEvents("acme", "fullstory_events", fullstory_org="o-1"),
         OrganizationEvents("old", "fs_export", adopts=True),
     )
-    return Models(told, ModelPlan("kept", organizations, since=datetime(2025, 1, 1, tzinfo=timezone.utc)))
+    since = datetime(2025, 1, 1, tzinfo=timezone.utc)
+    return Models(told, ModelPlan("kept", organizations, since=since, data_destinations=True))
 
 
 def everything(kind: str) -> list[str]:
@@ -111,7 +113,7 @@ def comments_of(kind: str) -> str:
 @pytest.mark.parametrize("kind", ENGINES)
 def test_all_is_described_where_it_is_made(kind: str):
     text, quoted = comments_of(kind), DIALECTS[kind].quoted
-    for model in MODELS:
+    for model in (*MODELS, DATA_DESTINATIONS):
         assert quoted(model.description) in text
         assert all(quoted(column.description) in text for column in model.columns)
     assert all(quoted(column.description) in text for schema in INTERNAL.values() for column in schema)

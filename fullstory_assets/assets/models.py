@@ -13,7 +13,7 @@ from fullstory_assets.assets.events import asset_keys
 from fullstory_assets.assets.model_keys import GROUP, last_told, model_key
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
-from fullstory_assets.models.declared import MODELS, TABLES, Model
+from fullstory_assets.models.declared import EVENTS_VIEW, MODELS, SESSIONS, TABLES, Model
 from fullstory_assets.resources import WAREHOUSE
 from fullstory_assets.schema import EVENTS
 
@@ -34,7 +34,13 @@ def model_plan(settings: Settings) -> ModelPlan | None:
         OrganizationEvents(each.name, settings.table_of(each), each.adopt_rows, each.fullstory_org or "")
         for each in settings.organizations
     )
-    return ModelPlan(chosen.db_schema, organizations, chosen.replay_host, chosen.since)
+    return ModelPlan(
+        chosen.db_schema,
+        organizations,
+        chosen.replay_host,
+        chosen.since,
+        data_destinations=chosen.data_destinations,
+    )
 
 
 def build_models_assets(
@@ -51,7 +57,7 @@ def build_models_assets(
     @dg.multi_asset(
         name="models",
         description="Brings the models up to date with the events of all organizations, or makes them anew.",
-        specs=[_spec(model, plan, organizations, warehouse_kind) for model in MODELS],
+        specs=[_spec(model, plan, organizations, warehouse_kind) for model in plan.models],
         required_resource_keys={WAREHOUSE},
         pool="fullstory_models",
     )
@@ -67,7 +73,7 @@ def build_models_assets(
                 made.rebuild(org, keep_notes=True)
             else:
                 made.update(org, keep_notes=True)
-        for model in MODELS:
+        for model in plan.models_of(*loaded):
             ((rows,),) = warehouse.query(f"select count(*) from {made.name(model.name)}")  # noqa: S608 - our own name
             yield dg.MaterializeResult(model_key(model), metadata={"dagster/row_count": rows})
 
@@ -75,12 +81,12 @@ def build_models_assets(
 
 
 def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], warehouse_kind: str) -> dg.AssetSpec:
-    of_events = [asset_keys(each)["events"] for each in organizations]
-    of_models = [model_key(table) for table in TABLES if table.name == "sessions"]
     columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
     return dg.AssetSpec(
         model_key(model),
-        deps=of_events if model in TABLES or model.name == "events" else of_models if model.key[0] == "org_id" else [],
+        deps=_made_of(model, plan, organizations),
+        # An organization without events has no view of its own yet.
+        skippable=model not in MODELS,
         group_name=GROUP,
         description=model.description,
         kinds={warehouse_kind, model.kind},
@@ -90,3 +96,11 @@ def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], 
             "dagster/table_name": f"{plan.schema}.{model.name}",
         },
     )
+
+
+def _made_of(model: Model, plan: ModelPlan, organizations: Sequence[Organization]) -> list[dg.AssetKey]:
+    if model in TABLES or model == EVENTS_VIEW:
+        return [asset_keys(each)["events"] for each in organizations]
+    if model in MODELS:
+        return [model_key(SESSIONS)] if model.key[0] == "org_id" else []
+    return [asset_keys(each)["events"] for each in organizations if model in plan.own_views(each.name)]

@@ -20,7 +20,6 @@ from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
 from fullstory_assets.errors import Forbidden, FullStoryAssetsError, Unauthorized, describe, kind_of
 from fullstory_assets.models.base import ModelPlan, SqlWarehouse
-from fullstory_assets.models.declared import MODELS
 from fullstory_assets.models.update import Models
 from fullstory_assets.outcomes import (
     LoadDone,
@@ -169,7 +168,7 @@ class SyncStep:
         """Yield that the models are up to date, once for the run: they are not made of windows."""
         if self._plan and "events" in self._steps and self._done and not self._behind:
             metadata = {"organization": self._organization.name, "windows": self._done}
-            for model in MODELS:
+            for model in self._plan.models_of(self._organization.name):
                 yield dg.AssetMaterialization(model_key(model), metadata=metadata)
 
     def _text_of_models(self, error: Exception) -> str:

@@ -28,6 +28,11 @@ class ModelSettings(Section):
         default="app.fullstory.com", description="Host of FullStory's pages, in the addresses of replays."
     )
     since: UtcTime | None = Field(default=None, description="Events before this time are left out. Unset: none.")
+    data_destinations: bool = Field(
+        default=False,
+        description="Whether each organization has a view `fullstory_events_<organization>` in the shape of "
+        "FullStory's Data Destinations, for dbt_fullstory and what else was written for them.",
+    )
 
     def require_room(self, warehouse_kind: str, events_schema: str) -> None:
         """Check that the warehouse has a place for models.

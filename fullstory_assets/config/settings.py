@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from fullstory_assets.config.dbt import DbtSettings
 from fullstory_assets.config.defaults import OWN, details_of, fill_in, name_clashes, table_for
 from fullstory_assets.config.models import ModelSettings
 from fullstory_assets.config.organization import Organization
@@ -63,6 +64,9 @@ class Settings(Section):
     )
     models: ModelSettings | None = Field(
         default=None, description="Sessions, pages, users and devices, made from the events: `models: {}`. Unset: none."
+    )
+    dbt: DbtSettings | None = Field(
+        default=None, description="A dbt project of yours, shown and run downstream of what is loaded. Unset: none."
     )
     _source: str = PrivateAttr("the configuration")
 
@@ -129,6 +133,13 @@ class Settings(Section):
             if any(each.name.lower() == "models" for each in info.data.get("organizations", ())):
                 raise ValueError("an organization is called `models`, as Dagster calls these; give it another name")
         return models
+
+    @field_validator("dbt")
+    @classmethod
+    def _has_tables(cls, dbt: DbtSettings | None, info: ValidationInfo) -> DbtSettings | None:
+        if dbt and isinstance(info.data.get("warehouse"), NoWarehouseSettings):
+            raise ValueError("has nothing to read with `warehouse: none`; leave `dbt` out")
+        return dbt
 
     @model_validator(mode="after")
     def _one_adopts(self) -> Settings:

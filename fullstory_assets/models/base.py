@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from fullstory_assets.models.declared import EVENT_TYPES
+from fullstory_assets.models.data_destinations import data_destinations_of
+from fullstory_assets.models.declared import EVENT_TYPES, MODELS, Model
 from fullstory_assets.schema import TableSchema
 from fullstory_assets.warehouses.sql import Dialect, Matching
 
@@ -98,6 +99,7 @@ class ModelPlan:
         replay_host: Host of FullStory's pages.
         since: Events before are left out.
         event_types: The types of events that sessions count, by the name in their columns.
+        data_destinations: Whether each organization has a view in the shape of FullStory's Data Destinations.
     """
 
     schema: str
@@ -105,3 +107,17 @@ class ModelPlan:
     replay_host: str = "app.fullstory.com"
     since: datetime | None = None
     event_types: Mapping[str, str] = field(default_factory=lambda: EVENT_TYPES)
+    data_destinations: bool = False
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All models."""
+        return self.models_of(*(of.org for of in self.organizations))
+
+    def models_of(self, *orgs: str) -> tuple[Model, ...]:
+        """Return the models that have rows of these organizations."""
+        return (*MODELS, *self.own_views(*orgs))
+
+    def own_views(self, *orgs: str) -> tuple[Model, ...]:
+        """Return the views that belong to one of these organizations."""
+        return tuple(map(data_destinations_of, orgs)) if self.data_destinations else ()

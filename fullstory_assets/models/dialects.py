@@ -16,6 +16,9 @@ from fullstory_assets.schema import ColumnType
 
 HOST = "^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]+)"
 PATH = "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+(/[^?#]*)"
+QUERY = "^[^?#]*([?][^#]*)"
+HASH_PATH = "^[^#]*(#[^?]*)"
+HASH_QUERY = "^[^#]*#[^?]*([?].*)"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class ModelDialect:
         utc: Such a time `{value}`, which is UTC, with its zone, whatever that of the session is.
         escapes: What stands for a character within the quotes of a text, in this order.
         types: Its types in SQL, where they are not spelled as in `Dialect`.
+        pair: An entry `{key}` of an object of JSON, with the value `{value}`.
+        object: Such an object, of `{pairs}`.
+        json: An object `{value}` as its type of JSON, in which others have such events.
     """
 
     name: str
@@ -54,6 +60,9 @@ class ModelDialect:
     utc: str = "({value} at time zone 'UTC')"
     escapes: tuple[tuple[str, str], ...] = (("'", "''"),)
     types: Mapping[ColumnType, str] = field(default_factory=dict)
+    pair: str = "'{key}', {value}"
+    object: str = "json_object({pairs})"
+    json: str = "{value}"
 
     def quoted(self, text: str) -> str:
         """Return a text as a constant."""
@@ -95,6 +104,7 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="substring({value} from '{pattern}')",
         moment="cast('{text}' as timestamptz)",
+        object="jsonb_build_object({pairs})",
     ),
     # https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_SUBSTR.html: `e` is for the first group.
     # https://docs.aws.amazon.com/redshift/latest/dg/r_DATEDIFF_function.html: a BIGINT; it lists no times with a zone.
@@ -108,6 +118,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         moment="cast('{text}' as timestamptz)",
         json_text="json_serialize({value})",
         escapes=(("\\", "\\\\"), ("'", "''")),
+        # https://docs.aws.amazon.com/redshift/latest/dg/r_object_function.html
+        object="object({pairs})",
     ),
     # https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#regexp_extract: the group, if any.
     "bigquery": ModelDialect(
@@ -123,6 +135,9 @@ DIALECTS: Mapping[str, ModelDialect] = {
         escapes=(("\\", "\\\\"), ("'", "\\'")),
         without_zone="DATETIME",
         types={"int64": "int64", "float64": "float64", "text": "string", "timestamp": "timestamp", "json": "string"},
+        pair="{value} as {key}",
+        object="struct({pairs})",
+        json="to_json_string({value})",
     ),
     # https://docs.snowflake.com/en/sql-reference/functions/regexp_substr: `e` is for the first group.
     "snowflake": ModelDialect(
@@ -141,6 +156,9 @@ DIALECTS: Mapping[str, ModelDialect] = {
         # Not by way of text, which is read as the session of who asks is set.
         utc="timestampadd(microsecond, timestampdiff(microsecond, cast('1970-01-01 00:00:00' as timestamp_ntz), "
         "{value}), cast('1970-01-01 00:00:00 +00:00' as timestamp_tz))",
+        # https://docs.snowflake.com/en/sql-reference/functions/object_construct: entries without a value are left out.
+        object="object_construct({pairs})",
+        json="cast({value} as variant)",
     ),
 }
 """By the warehouse's `kind`."""

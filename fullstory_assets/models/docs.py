@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fullstory_assets.models.data_destinations import data_destinations_of
 from fullstory_assets.models.declared import MODELS, Model
 
 START, END = "<!-- models: made by `make docs` -->\n", "<!-- end of models -->"
@@ -12,7 +13,7 @@ START, END = "<!-- models: made by `make docs` -->\n", "<!-- end of models -->"
 
 def models_text() -> str:
     """Return every model with its columns as Markdown."""
-    return "\n".join(map(_section, MODELS))
+    return "\n".join(map(_section, (*MODELS, data_destinations_of("<organization>"))))
 
 
 def _section(model: Model) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fullstory_assets.models.data_destinations import CARRIED, EVENT_NAMES
 from fullstory_assets.models.declared import EVENT_TYPES, SOURCE_TYPES
-from fullstory_assets.models.dialects import HOST, PATH, ModelDialect
+from fullstory_assets.models.dialects import HASH_PATH, HASH_QUERY, HOST, PATH, QUERY, ModelDialect
 
 SESSION = "org_id, device_id, session_id"
 """What tells sessions apart."""
@@ -60,6 +61,14 @@ class Renderer:
             "seconds_between": lambda start, end: self.dialect.seconds.format(start=start, end=end),
             "url_host": lambda value: self._part(value, HOST),
             "url_path": lambda value: self._part(value, PATH),
+            "url_query": lambda value: self._part(value, QUERY),
+            "url_hash_path": lambda value: self._part(value, HASH_PATH),
+            "url_hash_query": lambda value: self._part(value, HASH_QUERY),
+            "object": self._object,
+            "json": lambda entries: self.dialect.json.format(value=self._object(entries)),
+            "nothing": f"cast(null as {self.dialect.text})",
+            "carried": CARRIED,
+            "event_names": EVENT_NAMES,
             "event_types": self.event_types,
             "source_types": SOURCE_TYPES,
         }
@@ -67,6 +76,10 @@ class Renderer:
     def _text(self, value: str, *, before: str = "") -> str:
         text = f"cast({value} as {self.dialect.text})"
         return f"'{before}' || {text}" if before else text
+
+    def _object(self, entries: Mapping[str, str]) -> str:
+        pairs = (self.dialect.pair.format(key=key, value=value) for key, value in entries.items())
+        return self.dialect.object.format(pairs=", ".join(pairs))
 
     def _part(self, value: str, pattern: str) -> str:
         return f"nullif({self.dialect.part.format(value=value, pattern=pattern)}, '')"

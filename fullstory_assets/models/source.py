@@ -65,9 +65,11 @@ class EventSource:
 
     def model(self, select: str, *, between: tuple[datetime, datetime] | None = None, only: str = "") -> str:
         """Return a model's SELECT over a relation `events`, with that relation: the events of `events_of_sessions`."""
-        # `events` is the model's own first step, so that its file can be read, and run, by itself.
-        events = self.events_of_sessions(between=between, only=only)
-        return f"with events as (\n{events}\n),\n{select.removeprefix('with ')}"
+        return _over(self.events_of_sessions(between=between, only=only), select)
+
+    def model_of_all(self, select: str) -> str:
+        """The same with all events, also those of no session."""
+        return _over(self.events(), select)
 
     def _condition(self, between: tuple[datetime, datetime] | None) -> str:
         org, found = self._name(ORG_COLUMN), self.matching.found[MOMENT_COLUMN]
@@ -130,6 +132,11 @@ class EventSource:
 
     def _text(self, column: str) -> str:
         return f"cast({column} as {self.dialect.text})"
+
+
+def _over(events: str, select: str) -> str:
+    # `events` is the model's own first step, so that its file can be read, and run, by itself.
+    return f"with events as (\n{events}\n),\n{select.removeprefix('with ')}"
 
 
 def of_all(sources: Sequence[EventSource]) -> str:

@@ -18,12 +18,13 @@ from uuid import uuid4
 
 from fullstory_assets.errors import WarehouseError, WarehouseLocked
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
-from fullstory_assets.models.declared import TABLES, VIEWS, Model
+from fullstory_assets.models.declared import TABLES, Model
 from fullstory_assets.models.definitions import INTERNAL, Definitions, all_tables
 from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.hours import HOUR, hours_of, utc
 from fullstory_assets.models.render import SESSION, SESSION_KEYS, Renderer, hash_of, same_session
-from fullstory_assets.models.source import EventSource, of_all
+from fullstory_assets.models.source import EventSource
+from fullstory_assets.models.views import own_views_of, views_of
 from fullstory_assets.schema import EVENTS
 from fullstory_assets.warehouses.sql import Matching
 from fullstory_assets.windows import ExportWindow
@@ -159,12 +160,12 @@ class Models:
 
     def _ensure_views(self) -> str:
         """Make the views that are missing, or that would be others now; return what changes when they do."""
-        sources = self._sources()
-        selects = {view.name: self._view(view, sources) for view in VIEWS}
+        views = views_of(self._plan, self._sources(), self._renderer)
+        selects = {view.name: select for view, select in views.items()}
         version = hash_of(selects.values())
         there = self._warehouse.tables(self._plan.schema)
         if self._made_by().get(_VIEWS) != version or not selects.keys() <= there.keys():
-            self._warehouse.define(self._plan.schema, self._definitions.views(VIEWS, selects, there))
+            self._warehouse.define(self._plan.schema, self._definitions.views([*views], selects, there))
         return version
 
     def _sources(self) -> list[EventSource]:
@@ -188,11 +189,6 @@ class Models:
                 return source
         raise WarehouseError(f"{org} has no events table yet.", remedy="Load a window of it first.")
 
-    def _view(self, view: Model, sources: Sequence[EventSource]) -> str:
-        select = of_all(sources) if view.name == "events" else self._renderer.select(view.name)
-        columns = ", ".join(column.name for column in view.columns)
-        return f"select {columns} from (\n{select}\n) as {view.name}"
-
     def _made_by(self) -> dict[str, str]:
         """Return by what version each organization's rows were made; those made twice at once are of none."""
         made: dict[str, str] = {}
@@ -202,7 +198,8 @@ class Models:
 
     def _version(self, source: EventSource) -> str:
         """Return what changes when the SQL does: after an update of this package, or of the configuration."""
-        return hash_of(source.model(self._renderer.select(model.name)) for model in TABLES)
+        tables = (source.model(self._renderer.select(model.name)) for model in TABLES)
+        return hash_of([*tables, *own_views_of(self._plan, source, self._renderer).values()])
 
     def _changed(self, org: str) -> list[_Change]:
         rows = self._warehouse.query(
