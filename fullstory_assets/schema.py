@@ -65,6 +65,24 @@ CUSTOM_VARS = "CustomVars"
 CUSTOM_PREFIXES = ("user_", "evt_", "page_")
 """First letters of custom variables; any other unknown field is one that FullStory has added."""
 
+CUSTOM_TYPES: dict[str, ColumnType] = {
+    "_int": "int64", "_real": "float64", "_str": "text", "_bool": "text", "_date": "text",
+}  # fmt: skip
+"""Types of custom variables by the end of their name (https://help.fullstory.com/hc/en-us/articles/360020623234); lists,
+such as `_strs`, are not among them."""
+
+EVENT_TYPES: dict[str, str] = {
+    "abandon": "form_abandon", "backgrounded": "background", "change": "change", "click": "click",
+    "click_error": "click_error", "console_message": "console_message", "copy": "copy", "crashed": "crash",
+    "cumulative_layout_shift": "cumulative_layout_shift", "custom": "custom", "custom_error": "custom_error",
+    "exception": "exception", "first_input_delay": "first_input_delay", "highlight": "highlight",
+    "keyboard_close": "keyboard_close", "keyboard_open": "keyboard_open", "load": "load", "low_memory": "low_memory",
+    "navigate": "navigate", "pageview": "page_view", "paste": "paste", "pinch_gesture": "pinch_gesture",
+    "request": "request", "seen": "element_seen", "seen_error": "seen_error", "thrash": "mouse_thrash",
+}  # fmt: skip
+"""Event types of the export that are counted for each session, by the name that dbt_fullstory's columns have for them
+(https://developer.fullstory.com/server/v1/segments/event-types/)."""
+
 FIELDS: tuple[Column, ...] = (
     Column("IndvId", "int64", "Individual: all users that share an app key; may change when a visitor is identified later."),
     Column("UserId", "int64", "Browser (cookie) or device install."),

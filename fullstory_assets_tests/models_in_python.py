@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from fullstory_assets.models.declared import EVENT_TYPES, friendly
+from fullstory_assets.models.declared import friendly
+from fullstory_assets.schema import EVENT_TYPES
 from fullstory_assets_tests.models_world import REPLAYS, without_nulls
 
 Rows = list[dict[str, Any]]
@@ -85,13 +86,26 @@ def events(of: Iterable[dict[str, Any]]) -> Rows:
     return [
         {
             **{friendly(name): None if value == "" else value for name, value in row.items()},
-            "custom_vars": json.loads(row["CustomVars"]) if row["CustomVars"] else None,
+            "custom_vars": without_nulls(json.loads(row["CustomVars"])) if row["CustomVars"] else None,
             "full_session_id": None if row["SessionId"] is None else f"{row['UserId']}:{row['SessionId']}",
             "source_type": "server" if row["SessionId"] is None else _source_type(row),
             "replay_url": None if row["SessionId"] is None else f"{REPLAYS}{row['UserId']}:{row['SessionId']}",
+            **custom(row),
         }
         for row in of
     ]
+
+
+def custom(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the custom variables with columns of their own."""
+    found = json.loads(row["CustomVars"] or "{}")
+    price, count, gift = (found.get(name) for name in ("evt_price_real", "evt_count_int", "evt_gift_bool"))
+    return {
+        "evt_price_real": float(price) if isinstance(price, int | float) else None,
+        "evt_name_str": found.get("evt_Name_str") or None,
+        "evt_count_int": count if isinstance(count, int) and abs(count) < 10**18 else None,
+        "evt_gift_bool": None if gift is None else str(gift).lower(),
+    }
 
 
 def data_destinations(of: Iterable[dict[str, Any]], org: str) -> Rows:
@@ -172,6 +186,7 @@ def _session(key: tuple[Any, ...], rows: Rows) -> dict[str, Any]:
         "total_web_events": sources.count("web"), "total_mobile_app_events": sources.count("mobile_app"),
         **_frustration(rows), **_vitals(rows),
         **{f"total_{name}_events": types.count(of) for of, name in EVENT_TYPES.items()},
+        **{name: _last([*map(custom, rows)], name) for name in custom(rows[0])},
     }  # fmt: skip
 
 

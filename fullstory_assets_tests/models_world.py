@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
-from fullstory_assets.models.declared import MODELS, Model
+from fullstory_assets.models.declared import Model
 from fullstory_assets.models.update import Models
 from fullstory_assets.schema import EVENTS, ColumnType
 from fullstory_assets.warehouses.base import Warehouse
@@ -21,6 +21,7 @@ from fullstory_assets_tests.visits import HOURS, Visits
 
 ORGS = ("acme", "globex")
 TABLE = "fullstory_events"
+CUSTOM_VARS = ("evt_price_real", "evt_Name_str", "evt_count_int", "evt_gift_bool")
 REPLAYS = "https://app.test/ui/o-1/session/"
 
 
@@ -50,10 +51,19 @@ class ModelsWorld:
     def in_schema(self, schema: str) -> Models:
         """Return the models in a schema of their own."""
         organizations = tuple(OrganizationEvents(org, self.tables[org], fullstory_org="o-1") for org in ORGS)
-        return Models(self.warehouse, ModelPlan(schema, organizations, replay_host="app.test", data_destinations=True))
+        self.plan = ModelPlan(
+            schema, organizations, replay_host="app.test", custom_vars=CUSTOM_VARS, data_destinations=True
+        )
+        return Models(self.warehouse, self.plan)
+
+    @property
+    def of_all(self) -> tuple[Model, ...]:
+        """The models of all organizations."""
+        return (*self.plan.tables, *self.plan.views)
 
     def rows(self, model: Model) -> list[dict[str, Any]]:
-        """Return a model's rows; times are UTC."""
+        """Return a model's rows, with columns of custom variables; times are UTC."""
+        (model,) = (it for it in self.plan.models if it.name == model.name)
         names = ", ".join(column.name for column in model.columns)
         found = self.warehouse.query(f"select {names} from {self.models.name(model.name)}")
         return [
@@ -93,8 +103,8 @@ class ModelsWorld:
         """Compare all models with those that are made anew of these organizations, which are all that there are."""
         for org in orgs:
             self.anew.rebuild(org)
-        differing = "\nunion all\n".join(map(self._differences, MODELS))
-        twice = "\nunion all\n".join(self._twice(model) for model in MODELS if model.key)
+        differing = "\nunion all\n".join(map(self._differences, self.of_all))
+        twice = "\nunion all\n".join(self._twice(model) for model in self.of_all if model.key)
         for query in (differing, twice):
             assert [(name, found) for name, found in self.warehouse.query(query) if found] == []
 

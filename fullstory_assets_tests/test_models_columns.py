@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from fullstory_assets.models.base import ModelPlan
 from fullstory_assets.models.data_destinations import data_destinations_of
-from fullstory_assets.models.declared import EVENT_TYPES, MODELS, SOURCE_TYPES
+from fullstory_assets.models.declared import MODELS, SOURCE_TYPES
 from fullstory_assets.models.docs import END, START, models_text
-from fullstory_assets.schema import EVENTS
+from fullstory_assets.schema import EVENT_TYPES, EVENTS
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets_tests import models_in_python as expected
-from fullstory_assets_tests.models_world import ORGS, ModelsWorld
+from fullstory_assets_tests.models_world import CUSTOM_VARS, ORGS, ModelsWorld
 from fullstory_assets_tests.visits import Visits
 
 
@@ -77,7 +78,7 @@ def test_references(events):
 
 def test_all_columns_are_there_in_order_and_described(events):
     _, models = events
-    for model in MODELS:
+    for model in ModelPlan("any", (), custom_vars=CUSTOM_VARS).models:
         assert [*models[model.name][0]] == [column.name for column in model.columns]
         assert all(column.description.endswith(".") for column in model.columns)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from fullstory_assets.models.declared import EVENT_TYPES
+from fullstory_assets.schema import EVENT_TYPES
 from fullstory_assets_tests.contracts.staging import hour
 
 HOURS = 6
@@ -21,6 +21,12 @@ _PAGES = (
     "app://none",
     "",
     None,
+)
+_CUSTOM = (
+    '{"evt_price_real": 0.5, "evt_Name_str": "it\'s", "evt_count_int": 12}',
+    '{"evt_price_real": 1e-7, "evt_Name_str": "", "evt_count_int": -3, "evt_gift_bool": true}',
+    '{"evt_price_real": 20, "evt_count_int": 1.5, "evt_gift_bool": null}',
+    '{"evt_price_real": "free", "evt_count_int": 123456789012345678901, "evt_name_str": "of another case"}',
 )
 _SERVER = 0.04
 _NULL = 0.15
@@ -125,7 +131,7 @@ class Visits:
             "EventCumulativeLayoutShift": maybe(0.0, 0.125, 0.5),
             "EventInteractionToNextPaint": maybe(8, 400),
             "EventTimeToFirstByte": maybe(3, 900),
-            "CustomVars": maybe('{"evt_price_real": 0.5, "evt_name_str": "it\'s"}'),
+            "CustomVars": maybe(*_CUSTOM),
         }
 
     def _maybe(self, *values: Any) -> Any:

@@ -37,7 +37,7 @@ def our_tables(settings: Settings, plan: ModelPlan | None) -> Mapping[Table, Seq
         table = (settings.warehouse.events_schema.lower(), settings.table_of(each).lower())
         tables.setdefault(table, []).append(asset_keys(each)["events"])
     if plan:
-        tables |= {(plan.schema.lower(), model.name): [model_key(model)] for model in plan.models}
+        tables |= {(plan.schema.lower(), plan.named(model.name)): [model_key(model)] for model in plan.models}
     return tables
 
 

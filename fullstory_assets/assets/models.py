@@ -15,7 +15,10 @@ from fullstory_assets.config import Organization, Settings
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
 from fullstory_assets.models.declared import EVENTS_VIEW, MODELS, SESSIONS, TABLES, Model
 from fullstory_assets.resources import WAREHOUSE
-from fullstory_assets.schema import EVENTS
+from fullstory_assets.schema import EVENT_TYPES, EVENTS
+
+_OF_ALL = {model.name for model in MODELS}
+"""Models that have rows of all organizations."""
 
 
 class ModelsConfig(dg.Config):
@@ -39,6 +42,9 @@ def model_plan(settings: Settings) -> ModelPlan | None:
         organizations,
         chosen.replay_host,
         chosen.since,
+        event_types={name: EVENT_TYPES[name] for name in chosen.event_types or EVENT_TYPES},
+        custom_vars=chosen.custom_vars,
+        names={**chosen.names},
         data_destinations=chosen.data_destinations,
     )
 
@@ -86,21 +92,21 @@ def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], 
         model_key(model),
         deps=_made_of(model, plan, organizations),
         # An organization without events has no view of its own yet.
-        skippable=model not in MODELS,
+        skippable=model.name not in _OF_ALL,
         group_name=GROUP,
         description=model.description,
         kinds={warehouse_kind, model.kind},
         owners=["team:data"],
         metadata={
             "dagster/column_schema": dg.TableSchema(columns),
-            "dagster/table_name": f"{plan.schema}.{model.name}",
+            "dagster/table_name": f"{plan.schema}.{plan.named(model.name)}",
         },
     )
 
 
 def _made_of(model: Model, plan: ModelPlan, organizations: Sequence[Organization]) -> list[dg.AssetKey]:
-    if model in TABLES or model == EVENTS_VIEW:
+    if model.name in {EVENTS_VIEW.name, *(table.name for table in TABLES)}:
         return [asset_keys(each)["events"] for each in organizations]
-    if model in MODELS:
+    if model.name in _OF_ALL:
         return [model_key(SESSIONS)] if model.key[0] == "org_id" else []
     return [asset_keys(each)["events"] for each in organizations if model in plan.own_views(each.name)]

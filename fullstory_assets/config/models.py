@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
 from fullstory_assets.config.addresses import HostName
-from fullstory_assets.config.values import Section, SqlName, UtcTime
+from fullstory_assets.config.values import Section, SqlName, UtcTime, matching
+from fullstory_assets.schema import CUSTOM_TYPES, EVENT_TYPES
+
+ModelName = Literal[
+    "sessions", "pages", "identifies", "events", "users", "identified_users", "anonymous_users", "devices",
+    "event_types", "source_types",
+]  # fmt: skip
+"""The models; what they are is declared in `models.declared`."""
+
+_TAKEN = {"session_hours", "changed_windows", "touched_sessions", "model_state"}
+
+CustomVar = Annotated[
+    str,
+    matching(
+        rf"(user|evt|page)_[A-Za-z0-9_]{{0,200}}({'|'.join(CUSTOM_TYPES)})",
+        f"`user_`, `evt_` or `page_`, letters, digits and `_`, and one of {', '.join(CUSTOM_TYPES)}",
+    ),
+]
+"""Name of a custom variable with one value."""
 
 
 def _plain(name: str) -> str:
     if name in {"main", "public", "information_schema", "pg_catalog", "system", "temp"}:
         raise ValueError(f"{name} holds tables of others; models have a schema of their own")
     return name
+
+
+def _known(event_types: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [name for name in event_types if name not in EVENT_TYPES]:
+        raise ValueError(f"{', '.join(unknown)} is not among the event types: {', '.join(EVENT_TYPES)}")
+    return event_types
+
+
+def _apart(custom_vars: tuple[str, ...]) -> tuple[str, ...]:
+    names = [name.lower() for name in custom_vars]
+    if len(set(names)) < len(names):
+        raise ValueError("two of them would have one column; names of columns have no case")
+    return custom_vars
+
+
+def _free(names: dict[ModelName, str]) -> dict[ModelName, str]:
+    called = {name: (names.get(name) or name).lower() for name in get_args(ModelName)}
+    twice = [name for name, count in Counter(called.values()).items() if count > 1]
+    if taken := [*twice, *(name for name in called.values() if name in _TAKEN or name.startswith("fullstory_events_"))]:
+        raise ValueError(f"{', '.join(sorted(set(taken)))} is the name of something else in this schema")
+    return {name: called[name] for name in names}
 
 
 class ModelSettings(Section):
@@ -28,6 +68,18 @@ class ModelSettings(Section):
         default="app.fullstory.com", description="Host of FullStory's pages, in the addresses of replays."
     )
     since: UtcTime | None = Field(default=None, description="Events before this time are left out. Unset: none.")
+    event_types: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(
+        default=(),
+        description="Types of events that `sessions` counts, as the export has them, such as `click`. Unset: all.",
+    )
+    custom_vars: Annotated[tuple[CustomVar, ...], AfterValidator(_apart)] = Field(
+        default=(),
+        description="Custom variables with a column of their own in `events` and, their last value, in `sessions`: "
+        "names as in `CustomVars`, such as `user_plan_str`.",
+    )
+    names: Annotated[dict[ModelName, SqlName], AfterValidator(_free)] = Field(
+        default_factory=dict, description="What models are called in the warehouse, such as `sessions: visits`."
+    )
     data_destinations: bool = Field(
         default=False,
         description="Whether each organization has a view `fullstory_events_<organization>` in the shape of "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
+from fullstory_assets.models.custom_vars import column_of
 from fullstory_assets.models.data_destinations import data_destinations_of
-from fullstory_assets.models.declared import EVENT_TYPES, MODELS, Model
-from fullstory_assets.schema import TableSchema
+from fullstory_assets.models.declared import EVENTS_VIEW, SESSIONS, TABLES, VIEWS, Model, counter
+from fullstory_assets.schema import EVENT_TYPES, Column, TableSchema
 from fullstory_assets.warehouses.sql import Dialect, Matching
 
 
@@ -99,6 +101,8 @@ class ModelPlan:
         replay_host: Host of FullStory's pages.
         since: Events before are left out.
         event_types: The types of events that sessions count, by the name in their columns.
+        custom_vars: Custom variables that have a column of their own in `events` and `sessions`.
+        names: What models are called in the warehouse, where that is not their name.
         data_destinations: Whether each organization has a view in the shape of FullStory's Data Destinations.
     """
 
@@ -107,7 +111,29 @@ class ModelPlan:
     replay_host: str = "app.fullstory.com"
     since: datetime | None = None
     event_types: Mapping[str, str] = field(default_factory=lambda: EVENT_TYPES)
+    custom_vars: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     data_destinations: bool = False
+
+    def named(self, model: str) -> str:
+        """Return what a model is called in the warehouse."""
+        return self.names.get(model, model)
+
+    @cached_property
+    def tables(self) -> tuple[Model, ...]:
+        """Models that are brought up to date window by window."""
+        left_out = {counter(EVENT_TYPES[of]) for of in EVENT_TYPES.keys() - self.event_types.keys()}
+        columns = tuple(column for column in SESSIONS.columns if column.name not in left_out)
+        return tuple(replace(it, columns=columns + self._custom) if it == SESSIONS else it for it in TABLES)
+
+    @cached_property
+    def views(self) -> tuple[Model, ...]:
+        """Models of all organizations that look at those, or at the events; each after those that it looks at."""
+        return tuple(replace(it, columns=it.columns + self._custom) if it == EVENTS_VIEW else it for it in VIEWS)
+
+    @property
+    def _custom(self) -> tuple[Column, ...]:
+        return tuple(map(column_of, self.custom_vars))
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -116,7 +142,7 @@ class ModelPlan:
 
     def models_of(self, *orgs: str) -> tuple[Model, ...]:
         """Return the models that have rows of these organizations."""
-        return (*MODELS, *self.own_views(*orgs))
+        return (*self.tables, *self.views, *self.own_views(*orgs))
 
     def own_views(self, *orgs: str) -> tuple[Model, ...]:
         """Return the views that belong to one of these organizations."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fullstory_assets.models.declared import EVENT_TYPES, Model
-from fullstory_assets.schema import Column
+from fullstory_assets.models.declared import Model
+from fullstory_assets.schema import EVENT_TYPES, Column
 
 DATA_DESTINATIONS = Model(
     "data_destinations", "view",

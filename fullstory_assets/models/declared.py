@@ -9,19 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fullstory_assets.schema import EVENTS, Column, TableSchema
-
-EVENT_TYPES: dict[str, str] = {
-    "abandon": "form_abandon", "backgrounded": "background", "change": "change", "click": "click",
-    "click_error": "click_error", "console_message": "console_message", "copy": "copy", "crashed": "crash",
-    "cumulative_layout_shift": "cumulative_layout_shift", "custom": "custom", "custom_error": "custom_error",
-    "exception": "exception", "first_input_delay": "first_input_delay", "highlight": "highlight",
-    "keyboard_close": "keyboard_close", "keyboard_open": "keyboard_open", "load": "load", "low_memory": "low_memory",
-    "navigate": "navigate", "pageview": "page_view", "paste": "paste", "pinch_gesture": "pinch_gesture",
-    "request": "request", "seen": "element_seen", "seen_error": "seen_error", "thrash": "mouse_thrash",
-}  # fmt: skip
-"""Event types of the export that are counted for each session, by the name that dbt_fullstory's columns have for them
-(https://developer.fullstory.com/server/v1/segments/event-types/)."""
+from fullstory_assets.schema import EVENT_TYPES, EVENTS, Column, TableSchema
 
 SOURCE_TYPES = {
     "web": "A browser.",
@@ -66,6 +54,11 @@ def friendly(name: str) -> str:
     """Return what models call a column of the events table, such as `event_start` for `EventStart`."""
     letters = (f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
     return _RENAMED.get(name) or "".join(letters).removeprefix("_")
+
+
+def counter(event_type: str) -> str:
+    """Return the column of sessions that counts a type of events, by the name that columns have for it."""
+    return f"total_{event_type}_events"
 
 
 def _text(name: str, description: str, *, personal: bool = False) -> Column:
@@ -143,7 +136,7 @@ SESSIONS = Model(
         _int("total_mobile_app_events", "Events from a native mobile app."),
         *_FRUSTRATION,
         *_VITALS,
-        *(_int(f"total_{name}_events", f"Events of type `{of}`.") for of, name in EVENT_TYPES.items()),
+        *(_int(counter(name), f"Events of type `{of}`.") for of, name in EVENT_TYPES.items()),
     ),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fullstory_assets.models.declared import TABLES, Model
+from fullstory_assets.models.declared import Model
 from fullstory_assets.models.dialects import ModelDialect
 from fullstory_assets.schema import Column, TableSchema
 from fullstory_assets.warehouses.sql import Dialect
@@ -33,10 +33,10 @@ OWN = "Belongs to the update of the models; leave it alone."
 """Description of these."""
 
 
-def all_tables() -> Iterator[tuple[str, str, TableSchema]]:
-    """Yield name, description and columns of all tables."""
+def all_tables(models: Sequence[Model]) -> Iterator[tuple[str, str, TableSchema]]:
+    """Yield name, description and columns of all tables: those of models, and the update's own."""
     yield from ((name, OWN, schema) for name, schema in INTERNAL.items())
-    yield from ((model.name, model.description, model.schema) for model in TABLES)
+    yield from ((model.name, model.description, model.schema) for model in models)
 
 
 @dataclass(frozen=True)

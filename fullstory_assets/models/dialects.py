@@ -33,6 +33,9 @@ class ModelDialect:
         hour: The hour in which `{time}` lies, in UTC.
         part: What the first group of the regular expression `{pattern}` finds in `{value}`; NULL or nothing without.
         moment: A time, from its text `{text}` in ISO 8601.
+        custom: The text of a custom variable `{name}` in `{value}`, which is JSON in its type of JSON; NULL or nothing
+            without.
+        custom_of_text: The same, where that is kept as text.
         json_text: The text of `{value}`, which is JSON in its type of JSON.
         comments: Where descriptions of tables and columns stand: in statements of their own, or behind each name when
             it is made, introduced by `comment` or as `options`.
@@ -53,6 +56,8 @@ class ModelDialect:
     hour: str
     part: str
     moment: str
+    custom: str
+    custom_of_text: str
     json_text: str = "cast({value} as varchar)"
     comments: Literal["statement", "comment", "options"] = "statement"
     without_zone: str = "timestamp without time zone"
@@ -94,6 +99,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="regexp_extract({value}, '{pattern}', 1)",
         moment="timestamptz '{text}'",
+        custom="json_extract_string({value}, '$.{name}')",
+        custom_of_text="case when json_valid({value}) then json_extract_string({value}, '$.{name}') end",
         without_zone="TIMESTAMP",
     ),
     "postgres": ModelDialect(
@@ -104,6 +111,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="substring({value} from '{pattern}')",
         moment="cast('{text}' as timestamptz)",
+        custom="({value} ->> '{name}')",
+        custom_of_text="(cast(nullif({value}, '') as json) ->> '{name}')",
         object="jsonb_build_object({pairs})",
     ),
     # https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_SUBSTR.html: `e` is for the first group.
@@ -116,6 +125,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="regexp_substr({value}, '{pattern}', 1, 1, 'e')",
         moment="cast('{text}' as timestamptz)",
+        custom="json_extract_path_text(json_serialize({value}), '{name}', true)",
+        custom_of_text="json_extract_path_text({value}, '{name}', true)",
         json_text="json_serialize({value})",
         escapes=(("\\", "\\\\"), ("'", "''")),
         # https://docs.aws.amazon.com/redshift/latest/dg/r_object_function.html
@@ -130,6 +141,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="timestamp_trunc({time}, hour)",
         part="regexp_extract({value}, r'{pattern}')",
         moment="timestamp '{text}'",
+        custom="json_value({value}, '$.{name}')",
+        custom_of_text="json_value({value}, '$.{name}')",
         json_text="{value}",
         comments="options",
         escapes=(("\\", "\\\\"), ("'", "\\'")),
@@ -148,6 +161,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="regexp_substr({value}, '{pattern}', 1, 1, 'e')",
         moment="cast('{text}' as timestamp_tz)",
+        custom="cast(get({value}, '{name}') as varchar)",
+        custom_of_text="cast(get(try_parse_json({value}), '{name}') as varchar)",
         json_text="to_json({value})",
         comments="comment",
         escapes=(("\\", "\\\\"), ("'", "''")),

@@ -6,7 +6,7 @@ The files are Jinja templates, as dbt's are. What they call is defined here; wha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fullstory_assets.models.data_destinations import CARRIED, EVENT_NAMES
-from fullstory_assets.models.declared import EVENT_TYPES, SOURCE_TYPES
+from fullstory_assets.models.declared import SOURCE_TYPES
 from fullstory_assets.models.dialects import HASH_PATH, HASH_QUERY, HOST, PATH, QUERY, ModelDialect
+from fullstory_assets.schema import EVENT_TYPES
 
 SESSION = "org_id, device_id, session_id"
 """What tells sessions apart."""
@@ -32,11 +33,13 @@ class Renderer:
         dialect: The engine's.
         name_of: Returns how a statement calls a model.
         event_types: Which types of events sessions count, by the name in their columns.
+        custom_columns: Columns of custom variables.
     """
 
     dialect: ModelDialect
     name_of: Callable[[str], str]
     event_types: Mapping[str, str] = field(default_factory=lambda: EVENT_TYPES)
+    custom_columns: Sequence[str] = ()
 
     def select(self, model: str) -> str:
         """Return the SELECT of a model over a relation `events`, or over other models."""
@@ -70,6 +73,7 @@ class Renderer:
             "carried": CARRIED,
             "event_names": EVENT_NAMES,
             "event_types": self.event_types,
+            "custom_columns": self.custom_columns,
             "source_types": SOURCE_TYPES,
         }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 
+from fullstory_assets.models.custom_vars import column_of, value_of
 from fullstory_assets.models.declared import friendly
 from fullstory_assets.models.dialects import ModelDialect
 from fullstory_assets.schema import EVENTS, Column
@@ -13,6 +14,7 @@ from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Dialect, 
 
 (_JSON,) = (column for column in EVENTS if column.type == "json")
 (_MOMENT,) = (column for column in EVENTS if column.name == MOMENT_COLUMN)
+_CUSTOM_VARS = f"base.{friendly(_JSON.name)}"
 _OF_SESSIONS = "session_id is not null and device_id is not null"
 
 
@@ -30,6 +32,7 @@ class EventSource:
         replays: Begins the addresses of replays, such as `https://app.fullstory.com/ui/o-1-na1/session/`; empty for
             none.
         since: Events before are left out.
+        custom_vars: Custom variables with a column of their own.
         json_as_text: Whether custom variables are given as text, whatever their column is.
     """
 
@@ -42,6 +45,7 @@ class EventSource:
     adopts: bool = False
     replays: str = ""
     since: datetime | None = None
+    custom_vars: Sequence[str] = ()
     json_as_text: bool = False
 
     def events(self, *, between: tuple[datetime, datetime] | None = None) -> str:
@@ -49,7 +53,8 @@ class EventSource:
         columns = ",\n    ".join(f"{self._value(column)} as {friendly(column.name)}" for column in EVENTS)
         return (
             f"select base.*, {self._full_session_id} as full_session_id, {self._source_type} as source_type,\n"
-            f"    {self._replay_url} as replay_url\nfrom (\n    select {columns}\n    from {self.table}\n"
+            f"    {self._replay_url} as replay_url{self._custom_columns}\n"
+            f"from (\n    select {columns}\n    from {self.table}\n"
             f"    where {self._condition(between)}\n) as base"
         )
 
@@ -105,6 +110,17 @@ class EventSource:
             name = name if found.type == self.engine.types["text"] else f"cast({name} as {type_})"
             return f"nullif({name}, '')"
         return name if found.type == self.engine.types[column.type] else f"cast({name} as {type_})"
+
+    @property
+    def _custom_columns(self) -> str:
+        found = self.matching.found.get(_JSON.name)
+        is_text = self.json_as_text or (found is not None and self._is_text(found))
+        columns = {name: column_of(name) for name in self.custom_vars}
+        values = {
+            column.name: value_of(name, _CUSTOM_VARS, self.dialect, self.type_of(column), is_text=is_text)
+            for name, column in columns.items()
+        }
+        return "".join(f",\n    {value} as {name}" for name, value in values.items())
 
     def type_of(self, column: Column) -> str:
         """Return the type that a column of a model has."""

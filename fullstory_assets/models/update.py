@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from fullstory_assets.errors import WarehouseError, WarehouseLocked
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
-from fullstory_assets.models.declared import TABLES, Model
+from fullstory_assets.models.custom_vars import column_of
+from fullstory_assets.models.declared import Model
 from fullstory_assets.models.definitions import INTERNAL, Definitions, all_tables
 from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.hours import HOUR, hours_of, utc
@@ -61,7 +62,8 @@ class Models:
     def __init__(self, warehouse: SqlWarehouse, plan: ModelPlan) -> None:
         self._warehouse = warehouse
         self._plan = plan
-        self._renderer = Renderer(self._dialect, self.name, plan.event_types)
+        custom = [column_of(name).name for name in plan.custom_vars]
+        self._renderer = Renderer(self._dialect, self.name, plan.event_types, custom)
         self._definitions = Definitions(warehouse.dialect, self._dialect, self.name)
         self._found: dict[str, tuple[str, Matching] | None] = {}
         self._has_tables = False
@@ -69,7 +71,7 @@ class Models:
 
     def name(self, table: str) -> str:
         """Return how a statement calls a model."""
-        return self._warehouse.qualified(self._plan.schema, table)
+        return self._warehouse.qualified(self._plan.schema, self._plan.named(table))
 
     def note(self, org: str, windows: Sequence[ExportWindow]) -> None:
         """Note that these windows are about to be loaded.
@@ -126,12 +128,12 @@ class Models:
 
     def _rebuild(self, source: EventSource, *, keep_notes: bool) -> None:
         state, changed = self.name("model_state"), self._changed(source.org)
-        emptied = ("session_hours", "model_state", *(model.name for model in TABLES))
+        emptied = ("session_hours", "model_state", *(model.name for model in self._plan.tables))
         self._replace(
             [
                 *(f"delete from {self.name(table)} where org_id = '{source.org}'" for table in emptied),
                 self._insert_hours(source.events_of_sessions()),
-                *(self._insert(model, source.model(self._renderer.select(model.name))) for model in TABLES),
+                *(self._insert(model, source.model(self._renderer.select(model.name))) for model in self._plan.tables),
                 *([] if keep_notes else self._strike_off(changed)),
             ]
         )
@@ -146,10 +148,10 @@ class Models:
     def _ensure_tables(self) -> None:
         if self._has_tables:
             return
-        there = self._warehouse.tables(self._plan.schema)
+        there = self._there()
         statements = [
             statement
-            for name, description, schema in all_tables()
+            for name, description, schema in all_tables(self._plan.tables)
             for statement in self._definitions.table(name, description, schema, there.get(name))
         ]
         if statements:
@@ -163,10 +165,16 @@ class Models:
         views = views_of(self._plan, self._sources(), self._renderer)
         selects = {view.name: select for view, select in views.items()}
         version = hash_of(selects.values())
-        there = self._warehouse.tables(self._plan.schema)
+        there = self._there()
         if self._made_by().get(_VIEWS) != version or not selects.keys() <= there.keys():
             self._warehouse.define(self._plan.schema, self._definitions.views([*views], selects, there))
         return version
+
+    def _there(self) -> dict[str, Sequence[str]]:
+        """Return the columns of the models, and of the update's own tables, that are there."""
+        found = self._warehouse.tables(self._plan.schema)
+        names = {name: self._plan.named(name) for name in (*INTERNAL, *(model.name for model in self._plan.models))}
+        return {name: found[called] for name, called in names.items() if called in found}
 
     def _sources(self) -> list[EventSource]:
         """Return the events of all organizations that have any."""
@@ -180,7 +188,7 @@ class Models:
         replays = f"https://{self._plan.replay_host}/ui/{of.fullstory_org}/session/" if of.fullstory_org else ""
         return EventSource(
             of.org, table, matching, self._warehouse.dialect, self._dialect,
-            adopts=of.adopts, replays=replays, since=self._plan.since,
+            adopts=of.adopts, replays=replays, since=self._plan.since, custom_vars=self._plan.custom_vars,
         )  # fmt: skip
 
     def _source(self, org: str) -> EventSource:
@@ -198,7 +206,7 @@ class Models:
 
     def _version(self, source: EventSource) -> str:
         """Return what changes when the SQL does: after an update of this package, or of the configuration."""
-        tables = (source.model(self._renderer.select(model.name)) for model in TABLES)
+        tables = (source.model(self._renderer.select(model.name)) for model in self._plan.tables)
         return hash_of([*tables, *own_views_of(self._plan, source, self._renderer).values()])
 
     def _changed(self, org: str) -> list[_Change]:
@@ -211,7 +219,8 @@ class Models:
         """Make the sessions anew that the windows touch; `False` when others have changed them meanwhile."""
         hours = hours_of({change.window for change in changed})
         between = self._reach(source, hours)
-        replaced = [statement for model in TABLES for statement in self._replace_rows(source, model, between)]
+        tables = self._plan.tables
+        replaced = [statement for model in tables for statement in self._replace_rows(source, model, between)]
         known, (start, end) = self.name("session_hours"), between
         beyond = (
             f"select 1 from {known} as known join {self.name('touched_sessions')} as touched "

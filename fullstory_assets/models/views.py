@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fullstory_assets.models.base import ModelPlan
 from fullstory_assets.models.data_destinations import DATA_DESTINATIONS
-from fullstory_assets.models.declared import VIEWS, Model
+from fullstory_assets.models.declared import Model
 from fullstory_assets.models.render import Renderer
 from fullstory_assets.models.source import EventSource, of_all
 
@@ -21,7 +21,7 @@ def views_of(plan: ModelPlan, sources: Sequence[EventSource], renderer: Renderer
     """
     views = {
         view: _columns_of(view, of_all(sources) if view.name == "events" else renderer.select(view.name))
-        for view in VIEWS
+        for view in plan.views
     }
     return views | {view: select for source in sources for view, select in own_views_of(plan, source, renderer).items()}
 

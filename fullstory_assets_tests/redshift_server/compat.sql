@@ -14,3 +14,8 @@ CREATE TABLE sys_load_error_detail (
   column_type character(10), column_length character(10), position integer, error_code integer, error_message character(512)
 );
 GRANT SELECT ON sys_load_error_detail TO PUBLIC;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/JSON_EXTRACT_PATH_TEXT.html; nothing is an empty text.
+CREATE FUNCTION redshift_json_extract_path_text(text, text, boolean) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN $1 IS JSON OR NOT $3 THEN coalesce($1::json ->> $2, '') END
+$$;

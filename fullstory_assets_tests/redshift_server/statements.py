@@ -73,7 +73,7 @@ def for_postgres(statement: str) -> str:
     if added := _ADD.fullmatch(statement):
         return added[1] + _definition(added[2])
     # PostgreSQL has functions of these names too, but they do not know the type, and take `e` for something else.
-    statement = re.sub(r"\b(json_serialize|regexp_substr)\(", r"redshift_\1(", statement)
+    statement = re.sub(r"\b(json_serialize|json_extract_path_text|regexp_substr)\(", r"redshift_\1(", statement)
     statement = re.sub(r"(?<![.\w])object\(", "json_build_object(", statement)
     # A word without quotes is nothing that PostgreSQL passes to a function.
     statement = re.sub(r"\bdatediff\((\w+),", r"redshift_datediff('\1',", statement)

@@ -9,6 +9,9 @@ with numbered as (
         {{ place("event_start desc, event_id desc", having="page_url") }} as exit_place,
         {{ place("event_start, event_id", having="page_url") }} as entry_place,
         {{ place("event_start, event_id", having="page_referer_url") }} as referrer_place
+        {%- for column in custom_columns %},
+        {{ place("event_start desc, event_id desc", having=column) }} as {{ column }}_place
+        {%- endfor %}
     from events
 )
 select
@@ -44,8 +47,11 @@ select
     count(case when source_type = 'mobile_app' then 1 end) as total_mobile_app_events,
     {%- include "frustration.sql" %}
     {%- include "vitals.sql" %}
-    {%- for event_type, name in event_types.items() %}
-    count(case when event_type = '{{ event_type }}' then 1 end) as total_{{ name }}_events{{ "," if not loop.last }}
+    {%- for event_type, name in event_types.items() %},
+    count(case when event_type = '{{ event_type }}' then 1 end) as total_{{ name }}_events
+    {%- endfor %}
+    {%- for column in custom_columns %},
+    max(case when {{ column }}_place = 1 then {{ column }} end) as {{ column }}
     {%- endfor %}
 from numbered
 group by org_id, device_id, session_id
