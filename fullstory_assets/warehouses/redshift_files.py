@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fullstory_assets.errors import StorageError
@@ -28,6 +28,7 @@ from fullstory_assets.warehouses.redshift_rows import StagedRows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from isal.igzip import IGzipFile
 
 FOLDER = "_loading"
 """Begins the keys of these files in the storage; a lifecycle rule removes what a killed process leaves there."""
@@ -150,7 +151,7 @@ def _together(staged: Iterable[StagedRows]) -> Iterator[list[StagedRows]]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[BinaryIO]:
+def _writing(path: Path) -> Iterator[IGzipFile]:
     """Give a gzipped file to write to."""
     from isal import igzip
 
