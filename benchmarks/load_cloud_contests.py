@@ -7,6 +7,7 @@ where the engines are quick, and the other way round.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,15 +17,18 @@ from typing import Any
 
 import snowflake.connector
 from google.cloud.bigquery import LoadJobConfig
+from isal import igzip
 
-from benchmarks.load_contests import BARE, COUNT, TABLE, Contest, write_csv
+from benchmarks.load_contests import BARE, COUNT, TABLE, Contest, all_at_once, write_csv
 from fullstory_assets.schema import EVENTS
+from fullstory_assets.storage.gcs import GCSStorage
 from fullstory_assets.storage.s3 import S3Storage
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
 from fullstory_assets.warehouses.snowflake import SnowflakeWarehouse
 from fullstory_assets_tests.bigquery_server import BigQueryServer
 from fullstory_assets_tests.gcs_server import gcs_server
+from fullstory_assets_tests.gcs_server.client import connected
 from fullstory_assets_tests.redshift_database import RedshiftDatabase
 from fullstory_assets_tests.redshift_server import RedshiftServer
 from fullstory_assets_tests.s3_server import s3_client, s3_server
@@ -32,7 +36,9 @@ from fullstory_assets_tests.snowflake_server import SnowflakeDatabase, snowflake
 
 _BUCKET = "benchmark"
 _DATASET = "benchmark"
-_NULL = "null_of_the_benchmark"
+_MANIFEST = "bare/manifest.json"
+_NULL = "~null"
+_PIECE_BYTES = 1 << 20
 _PATIENCE_SECONDS = 600
 
 
@@ -42,7 +48,6 @@ def redshift_contest(windows: Sequence[StagedWindow], folder: Path) -> Iterator[
     with s3_server() as port:
         s3 = s3_client(port)
         s3.create_bucket(Bucket=_BUCKET)
-        manifest = _put_csv(s3, windows, folder)
         server = RedshiftServer(s3)
         server.checks = False
         try:
@@ -50,33 +55,37 @@ def redshift_contest(windows: Sequence[StagedWindow], folder: Path) -> Iterator[
             yield Contest(
                 database.warehouse(),
                 lambda: database.query(f"DROP TABLE IF EXISTS {TABLE}"),
-                lambda: _copy_manifest(database, manifest),
+                lambda: _put_csv(s3, windows, folder),
+                lambda: _copy_manifest(database),
                 windows,
             )
         finally:
             server.stop()
 
 
-def _put_csv(s3: Any, windows: Sequence[StagedWindow], folder: Path) -> str:
-    """Send gzipped CSV and a list of it; return where the list is."""
-    entries: list[dict[str, object]] = []
-    for number, staged in enumerate(windows):
-        file = folder / f"{number}.csv.gz"
-        write_csv(staged, file, null=_NULL)
-        s3.upload_file(str(file), _BUCKET, f"bare/{file.name}")
-        entries.append({"url": f"s3://{_BUCKET}/bare/{file.name}", "mandatory": True})
-    s3.put_object(Bucket=_BUCKET, Key="bare/manifest.json", Body=json.dumps({"entries": entries}).encode())
-    return f"s3://{_BUCKET}/bare/manifest.json"
+def _put_csv(s3: Any, windows: Sequence[StagedWindow], folder: Path) -> None:
+    """Send gzipped CSV and a list of it."""
+    entries = [{"url": f"s3://{_BUCKET}/bare/{staged.path.stem}.csv.gz", "mandatory": True} for staged in windows]
+
+    def put(staged: StagedWindow) -> None:
+        csv, packed = (folder / f"{staged.path.stem}{ending}" for ending in (".csv", ".csv.gz"))
+        write_csv(staged, csv, null=_NULL)
+        with csv.open("rb") as lines, igzip.IGzipFile(packed, "wb", compresslevel=1) as file:
+            shutil.copyfileobj(lines, file, _PIECE_BYTES)
+        s3.upload_file(str(packed), _BUCKET, f"bare/{packed.name}")
+
+    all_at_once(put, windows)
+    s3.put_object(Bucket=_BUCKET, Key=_MANIFEST, Body=json.dumps({"entries": entries}).encode())
 
 
-def _copy_manifest(database: RedshiftDatabase, manifest: str) -> tuple[float, int]:
+def _copy_manifest(database: RedshiftDatabase) -> tuple[float, int]:
     database.query(f"DROP TABLE IF EXISTS {BARE}")
     database.warehouse().ensure_table(BARE, EVENTS)
     names = ", ".join(f'"{column.name}"' for column in EVENTS)
     options = f"MANIFEST FORMAT CSV GZIP NULL AS '{_NULL}' TIMEFORMAT 'auto' COMPUPDATE OFF"
     with closing(database.connect()) as connection, connection, connection.cursor() as cursor:
         began = time.perf_counter()
-        cursor.execute(f"COPY {BARE} ({names}) FROM '{manifest}' IAM_ROLE default {options}")
+        cursor.execute(f"COPY {BARE} ({names}) FROM 's3://{_BUCKET}/{_MANIFEST}' IAM_ROLE default {options}")
         connection.commit()
         seconds = time.perf_counter() - began
         cursor.execute(COUNT)
@@ -86,20 +95,25 @@ def _copy_manifest(database: RedshiftDatabase, manifest: str) -> tuple[float, in
 @contextmanager
 def bigquery_contest(windows: Sequence[StagedWindow], folder: Path) -> Iterator[Contest]:  # noqa: ARG001 - it needs no files
     """Give BigQuery: local-bigquery, and our own server for Google Cloud Storage."""
-    with gcs_server() as storage:
-        storage.objects.make_bucket(_BUCKET)
-        stored = [replace(it, uri=f"gs://{_BUCKET}/{it.path.name}") for it in windows]
-        for staged in stored:
-            storage.objects.put(_BUCKET, {"name": staged.path.name}, staged.path.read_bytes())
-        server = BigQueryServer(storage.url)
+    with gcs_server() as google, connected(google.url) as gcs:
+        google.objects.make_bucket(_BUCKET)
+        storage = GCSStorage(gcs, _BUCKET)
+        stored = [replace(it, uri=storage.uri(it.path.name)) for it in windows]
+        server = BigQueryServer(google.url)
+
+        def send() -> None:
+            all_at_once(lambda staged: storage.write_file(staged.path.name, staged.path), windows)
+
         try:
             client = server.client()
             client.create_dataset(_DATASET)
             yield Contest(
                 BigQueryWarehouse(client, _DATASET),
                 lambda: client.delete_table(f"{_DATASET}.{TABLE}", not_found_ok=True),
+                send,
                 lambda: _load_parquet(client, stored),
                 stored,
+                send,
             )
         finally:
             server.stop()
@@ -126,19 +140,19 @@ def snowflake_contest(windows: Sequence[StagedWindow], folder: Path) -> Iterator
 
         warehouse = SnowflakeWarehouse(connect, "benchmark", database=database.name, schema="fs")
         warehouse.ensure_table(BARE, EVENTS)
-        _put_parquet(connect, windows, folder)
+        for staged in windows:
+            (folder / staged.path.name).symlink_to(staged.path.resolve())
         yield Contest(
             warehouse,
             lambda: _execute(connect, f"DROP TABLE IF EXISTS {_snowflake(TABLE)}"),
+            lambda: _put_parquet(connect, folder),
             lambda: _copy_stage(connect, warehouse),
             windows,
         )
 
 
-def _put_parquet(connect: Any, windows: Sequence[StagedWindow], folder: Path) -> None:
-    _execute(connect, f"CREATE STAGE {_snowflake(BARE)}")
-    for staged in windows:
-        (folder / staged.path.name).symlink_to(staged.path.resolve())
+def _put_parquet(connect: Any, folder: Path) -> None:
+    _execute(connect, f"CREATE OR REPLACE STAGE {_snowflake(BARE)}")
     _execute(connect, f"PUT 'file://{folder}/*.parquet' @{_snowflake(BARE)} AUTO_COMPRESS = FALSE")
 
 

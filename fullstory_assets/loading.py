@@ -7,8 +7,10 @@ none. Which windows are loaded when is `sync`'s business. No Dagster here.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
 from fullstory_assets.errors import StorageError, WarehouseError
@@ -23,6 +25,8 @@ from fullstory_assets.windows import ExportWindow, ObjectKeys
 LOAD_ROWS = 2_000_000
 """Most rows of one transaction, unless a single window has more: some 20 s of DuckDB's work, and as long a wait for
 whoever wants its file. A day that is larger takes several transactions."""
+
+_FETCHES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,18 @@ class Loader:
         outcomes: list[WindowDone | WindowFailed] = []
         staged: list[StagedWindow] = []
         with ExitStack() as files:
-            for outcome in prepared:
-                try:
-                    opened = self._open(outcome.window, files)
-                except StorageError as error:
-                    outcomes.append(WindowFailed(outcome.window, "load", error))
-                    continue
-                if staged and sum(each.rows for each in staged) + opened.rows > self.max_rows:
-                    break
-                staged.append(opened)
-                outcomes.append(outcome)
+            # Closed first: a thread that still fetches gives its file to `files`.
+            with closing(self._opening(prepared, files)) as opening:
+                for outcome, coming in opening:
+                    try:
+                        opened = coming.result()
+                    except StorageError as error:
+                        outcomes.append(WindowFailed(outcome.window, "load", error))
+                        continue
+                    if staged and sum(each.rows for each in staged) + opened.rows > self.max_rows:
+                        break
+                    staged.append(opened)
+                    outcomes.append(outcome)
             loaded = self._replace(staged, began) if staged else {}
         return [
             replace(each, loaded=loaded[each.window]) if isinstance(each, WindowDone) else each for each in outcomes
@@ -95,6 +101,18 @@ class Loader:
             each.window: Loaded(self.table, rows=rows, added_columns=added, seconds=seconds)
             for each, rows in zip(staged, counts, strict=True)
         }
+
+    def _opening(
+        self, prepared: Sequence[WindowDone], files: ExitStack
+    ) -> Generator[tuple[WindowDone, Future[StagedWindow]], None, None]:
+        """Yield the windows with their files, some of which are fetched while the caller looks at the first."""
+        with ThreadPoolExecutor(_FETCHES_AT_ONCE) as threads:
+            coming: deque[tuple[WindowDone, Future[StagedWindow]]] = deque()
+            for outcome in prepared:
+                coming.append((outcome, threads.submit(self._open, outcome.window, files)))
+                if len(coming) == _FETCHES_AT_ONCE:
+                    yield coming.popleft()
+            yield from coming
 
     def _open(self, window: ExportWindow, files: ExitStack) -> StagedWindow:
         keys = ObjectKeys(self.org, window)

@@ -1,12 +1,17 @@
 """How many windows are under way at once, which are loaded together, and what is handed out when."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from fullstory_assets.errors import NotFound, WarehouseError, WarehouseLocked
-from fullstory_assets.outcomes import LoadDone, StillWaiting, WindowDone, WindowFailed
+from fullstory_assets.loading import Loader
+from fullstory_assets.outcomes import STEPS, LoadDone, StillWaiting, WindowDone, WindowFailed
+from fullstory_assets.storage.local import LocalStorage
 from fullstory_assets_tests.sync_world import SyncWorld, truth, windows
 
 CREATED = "POST /segments/v1/exports"
@@ -126,6 +131,24 @@ def test_a_window_larger_than_the_bound_is_loaded_alone(world):
     chosen = windows(*range(4))
     assert done(world.run(chosen, load_rows=1)) == chosen
     assert world.warehouse.loads == [[each] for each in chosen]
+
+
+def test_staged_files_of_a_load_are_fetched_several_at_once(world, monkeypatch):
+    """Four at once: each waits for three others, and one window more waits for nobody."""
+    chosen = windows(*range(5))
+    assert done(world.run(chosen[:4], steps=STEPS[:2])) == chosen[:4]
+    together, original = threading.Barrier(4), LocalStorage.fetch
+
+    @contextmanager
+    def fetch(storage: LocalStorage, key: str) -> Iterator[Path]:
+        together.wait(60)
+        with original(storage, key) as path:
+            yield path
+
+    monkeypatch.setattr(LocalStorage, "fetch", fetch)
+    loader = Loader("acme", world.storage, world.warehouse, "events")
+    assert done(loader.load([WindowDone(window) for window in chosen])) == chosen[:4]
+    assert world.rows() == truth(chosen[:4])
 
 
 def test_signs_of_life_during_a_slow_load(world):

@@ -4,15 +4,15 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from fullstory_assets.errors import SchemaConflict, StorageError
+from fullstory_assets.errors import SchemaConflict, StorageError, WarehouseError
 from fullstory_assets.schema import CUSTOM_VARS, EVENTS, ColumnType
 from fullstory_assets.storage.s3 import S3Storage
 from fullstory_assets.warehouses import csv_rows, redshift_files
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.redshift_types import fitted, redshift_dialect
+from fullstory_assets.warehouses.redshift_types import redshift_dialect, text_fit
 from fullstory_assets_tests.contracts.database import TABLE, NewDatabase
 from fullstory_assets_tests.contracts.staging import events, hour, stage
 from fullstory_assets_tests.contracts.warehouse import WarehouseContract
@@ -167,9 +167,32 @@ def test_cut_values_are_counted_in_the_log_and_not_shown(database, tmp_path: Pat
     ],
 )
 def test_json_loses_its_longest_entries_and_the_rest_stays_as_it_is(text: str, limit: int, kept: str):
-    values, cut = fitted(pa.array([text, None, "{}"]), "json", f"character varying({limit})")
-    assert values.to_pylist() == [kept, None, "{}"]
-    assert cut == (kept != text)
+    fit = text_fit("json", f"character varying({limit})")
+    assert fit
+    assert fit.fitted(text) == (kept, kept != text)
+
+
+def test_a_row_with_a_long_text_keeps_all_else_and_so_do_the_others(database, tmp_path: Path, caplog):
+    """It takes another way than rows in which everything fits."""
+    long = {"PageUrl": "é" * 40_000, "UserEmail": 'a "b"\n,', "CustomVars": json.dumps({"a": 1, "b": "x" * 70_000})}
+    others = [{"PageUrl": "", "UserEmail": None, "CustomVars": '{"a":"\\u0000"}'}, {"PageUrl": "é" * 32_767}]
+    load(
+        database,
+        stage(tmp_path, [{**row, **more} for row, more in zip(events(3), [long, *others], strict=True)], schema=EVENTS),
+    )
+    found = {row[0]: row[1:] for row in database.rows(TABLE, "EventId", "PageUrl", "UserEmail", "CustomVars")}
+    assert [found[row["EventId"]] for row in events(3)] == [
+        ("é" * 32_767, 'a "b"\n,', '{"a":1}'),
+        ("", None, '{"a":"\\u0000"}'),
+        ("é" * 32_767, None, None),
+    ]
+    assert caplog.messages == ["fs_events: values too long for their column were cut: customvars 1, pageurl 1."]
+
+
+def test_a_long_text_that_is_no_json_stops_the_load(database, tmp_path: Path):
+    row = {**events(1)[0], "CustomVars": "x" * 70_000}
+    with pytest.raises(WarehouseError, match="no JSON object"):
+        load(database, stage(tmp_path, [row]))
 
 
 def test_windows_that_fill_the_same_columns_are_one_copy(database, redshift, tmp_path: Path):
@@ -189,15 +212,34 @@ def test_a_load_sees_the_table_only_once_it_has_its_turn(database, redshift, tmp
 
 
 def test_a_large_window_goes_in_several_files(database, redshift, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(csv_rows, "_ROWS_AT_ONCE", 10)
-    monkeypatch.setattr(redshift_files, "_FILE_BYTES", 1)
+    monkeypatch.setattr(csv_rows, "_PART_ROWS", 10)
+    monkeypatch.setattr(redshift_files, "_FILE_ROWS", 20)
     written: list[str] = []
     original = S3Storage.write_file
     monkeypatch.setattr(
         S3Storage, "write_file", lambda self, key, path: (written.append(key), original(self, key, path))
     )
-    assert load(database, stage(tmp_path, events(95))) == [95]
-    assert len(written) == 10
+    window = stage(tmp_path, events(95))
+    pq.write_table(pq.read_table(window.path), window.path, row_group_size=5)
+    assert load(database, window) == [95]
+    assert len(written) == 5
+    assert len({*database.rows(TABLE, "EventId")}) == 95
+
+
+def test_a_file_that_cannot_be_sent_ends_the_load(database, s3_storage, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(redshift_files, "_FILE_ROWS", 1)
+    original = S3Storage.write_file
+
+    def write_file(self: S3Storage, key: str, path: Path) -> None:
+        if "/0003_" in key:
+            raise StorageError("denied.")
+        original(self, key, path)
+
+    monkeypatch.setattr(S3Storage, "write_file", write_file)
+    with pytest.raises(StorageError, match="denied"):
+        load(database, *(stage(tmp_path, events(2, window=hour(n)), window=hour(n)) for n in range(8)))
+    assert database.rows(TABLE, "EventId") == []
+    assert [*s3_storage.keys()] == []
 
 
 def test_files_are_gone_after_a_load_and_after_one_that_failed(database, redshift, s3_storage, tmp_path: Path):

@@ -83,8 +83,17 @@ def opened(path: Path) -> Iterator[DuckDBPyConnection]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[DuckDBPyConnection]:
-    """Give a connection in memory, of one thread and with UTC as its time zone, that reads the staged file at `path`.
+def reader() -> Iterator[DuckDBPyConnection]:
+    """Give a connection in memory for `reading`; each of its cursors works in the thread that calls it."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as connection:
+        yield connection
+
+
+@contextmanager
+def reading(path: Path, connection: DuckDBPyConnection) -> Iterator[DuckDBPyConnection]:
+    """Give a cursor of a `reader`, with UTC as its time zone, that reads the staged file at `path`.
 
     Raises:
         WarehouseError: DuckDB refused a statement inside the context.
@@ -92,9 +101,9 @@ def reading(path: Path) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     try:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute("SET SESSION TimeZone = 'UTC'")
-            yield connection
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TimeZone = 'UTC'")
+            yield cursor
     except duckdb.Error as error:
         raise _refusal(path, error) from None
 

@@ -23,9 +23,11 @@ from fullstory_assets.errors import WarehouseError
 from fullstory_assets.schema import Column, TableSchema
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.warehouses.base import StagedWindow
+from fullstory_assets.warehouses.csv_rows import staged_parts
 from fullstory_assets.warehouses.redshift_errors import has_load_errors, load_error, refusal
-from fullstory_assets.warehouses.redshift_files import Filled, LoadingFiles, StagedColumns, loading_files
+from fullstory_assets.warehouses.redshift_files import LoadingFiles, loading_files
 from fullstory_assets.warehouses.redshift_models import ModelsInRedshift
+from fullstory_assets.warehouses.redshift_rows import Filled, StagedRows
 from fullstory_assets.warehouses.redshift_types import MAX_VARCHAR, redshift_dialect
 from fullstory_assets.warehouses.redshift_windows import LoadedWindows
 from fullstory_assets.warehouses.sql import (
@@ -161,7 +163,7 @@ class RedshiftWarehouse(ModelsInRedshift):
         self, files: LoadingFiles, table: str, schema: TableSchema, matching: Matching, windows: Sequence[StagedWindow]
     ) -> list[_Copy]:
         """Write the files of all windows: those that fill the same columns are for one COPY."""
-        together: dict[tuple[str, ...], list[StagedColumns]] = defaultdict(list)
+        together: dict[tuple[str, ...], list[StagedRows]] = defaultdict(list)
         for staged in windows:
             names = table_columns(table, matching, staged_columns(staged.path, schema))
             require_staged_rows(staged, schema)
@@ -170,7 +172,7 @@ class RedshiftWarehouse(ModelsInRedshift):
                 for column in schema
                 if (found := matching.found.get(column.name)) and found.name in names
             }
-            together[tuple(sorted(columns))].append(StagedColumns(staged.path, columns))
+            together[tuple(sorted(columns))] += [StagedRows(part, columns) for part in staged_parts(staged.path)]
         copies = [_Copy(names, files.write(staged)) for names, staged in together.items()]
         return [copy for copy in copies if copy.manifest]
 

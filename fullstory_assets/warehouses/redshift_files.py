@@ -9,48 +9,39 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fullstory_assets.errors import StorageError
-from fullstory_assets.schema import Column
 from fullstory_assets.storage.base import Storage
 from fullstory_assets.storage.work_folder import work_folder
-from fullstory_assets.warehouses.csv_rows import csv_where_null_is, staged_arrays
-from fullstory_assets.warehouses.redshift_types import fitted
-from fullstory_assets.warehouses.sql import ExistingColumn
+from fullstory_assets.warehouses.csv_rows import PART_BYTES
+from fullstory_assets.warehouses.duckdb_file import reader, reading
+from fullstory_assets.warehouses.redshift_rows import StagedRows
 
 if TYPE_CHECKING:
-    from pyarrow import Array
+    from duckdb import DuckDBPyConnection
+    from isal.igzip import IGzipFile
 
 FOLDER = "_loading"
 """Begins the keys of these files in the storage; a lifecycle rule removes what a killed process leaves there."""
 
 _logger = logging.getLogger(__name__)
 
-_FILE_BYTES = 64 << 20
-"""Of CSV in one file: a large window goes in several, which Redshift reads at once, each some 10 MB when gzipped, as
+_FILE_ROWS = 1 << 16
+"""Most of one file: a large window goes in several, which Redshift reads at once, each some 15 MB when gzipped, as
 https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html wants them."""
 
-
-class Filled(NamedTuple):
-    """A column of the table that a staged file fills: as declared, as found, and what it is called in the file."""
-
-    declared: Column
-    found: ExistingColumn
-    in_file: str
-
-
-class StagedColumns(NamedTuple):
-    """A staged file, and the columns that it fills by their names in the table."""
-
-    path: Path
-    columns: Mapping[str, Filled]
+_FILES_AT_ONCE = 4
+_LEVEL = 1
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass
@@ -73,25 +64,30 @@ class LoadingFiles:
     @property
     def null(self) -> str:
         """What stands for NULL in them; no text of a row is that."""
-        return f"null_{self.name[:12]}"
+        return f"~{self.name[:7]}"
 
     @property
     def folder(self) -> str:
         """Begins their keys."""
         return f"{FOLDER}/{self.name}/"
 
-    def write(self, staged: Sequence[StagedColumns]) -> str:
-        """Write the rows of files that fill the same columns, and the list that COPY takes; return where it lies.
+    def write(self, staged: Sequence[StagedRows]) -> str:
+        """Write rows that fill the same columns, and the list that COPY takes; return where it lies.
 
-        Small windows share a file. COPY fails when one of the files is not there. An empty text for no rows.
+        Small windows share a file, and several files are made and sent at once. COPY fails when one of the files is
+        not there. An empty text for no rows.
 
         Raises:
             StorageError: The storage or the local disk refused.
-            WarehouseError: See `fitted`.
+            WarehouseError: A staged file or a text in it cannot be read, or the local disk refused.
         """
-        entries = [{"url": self._upload(file), "mandatory": True} for file in _gzipped(self._rows(staged))]
-        if not entries:
+        together = [(self._new_key("rows.csv.gz"), rows) for rows in _together(staged)]
+        if not together:
             return ""
+        with reader() as connection, work_folder() as folder, ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+            for cut in threads.map(lambda file: self._send(connection, folder, *file), together):
+                self.cut += cut
+        entries = [{"url": self.storage.uri(key), "mandatory": True} for key, _ in together]
         key = self._new_key("manifest.json")
         self.storage.write_bytes(key, json.dumps({"entries": entries}).encode())
         return self.storage.uri(key)
@@ -101,29 +97,29 @@ class LoadingFiles:
         for key in self._keys:
             self._remove(key)
 
-    def _rows(self, staged: Sequence[StagedColumns]) -> Iterator[memoryview]:
-        """Yield CSV, the columns in the order of their names."""
-        for path, columns in staged:
-            ordered = [columns[name] for name in sorted(columns)]
-            for arrays in staged_arrays(path, [column.in_file for column in ordered]):
-                fitting = [self._fitted(column, values) for column, values in zip(ordered, arrays, strict=True)]
-                yield memoryview(csv_where_null_is(self.null, fitting))
-
-    def _fitted(self, column: Filled, values: Array) -> Array:
-        values, cut = fitted(values, column.declared.type, column.found.type)
-        self.cut[column.found.name] += cut
-        return values
+    def _send(
+        self, connection: DuckDBPyConnection, folder: Path, key: str, together: Sequence[StagedRows]
+    ) -> Counter[str]:
+        """Write a file and send it; return how many values were cut of each column."""
+        cut = Counter[str]()
+        path = folder / key.rpartition("/")[2]
+        csv = path.with_suffix(".part")
+        with _writing(path) as file:
+            for rows in together:
+                with reading(rows.part.path, connection) as cursor:
+                    cut += rows.write(cursor, csv, null=self.null)
+                with csv.open("rb") as lines:
+                    shutil.copyfileobj(lines, file, _PIECE_BYTES)
+                csv.unlink()
+        self.storage.write_file(key, path)
+        path.unlink()
+        return cut
 
     def _remove(self, key: str) -> None:
         try:
             self.storage.delete(key)
         except StorageError as error:
             _logger.warning("%s is left over: %s", self.storage.uri(key), error)
-
-    def _upload(self, path: Path) -> str:
-        key = self._new_key("rows.csv.gz")
-        self.storage.write_file(key, path)
-        return self.storage.uri(key)
 
     def _new_key(self, kind: str) -> str:
         key = f"{self.folder}{len(self._keys) + 1:04}_{kind}"
@@ -141,25 +137,27 @@ def loading_files(storage: Storage) -> Iterator[LoadingFiles]:
         files.remove()
 
 
-def _gzipped(rows: Iterator[memoryview]) -> Iterator[Path]:
-    """Yield local files of the rows, one after the other: each is gone when the next one is asked for."""
-    with work_folder() as folder:
-        path = folder / "rows.csv.gz"
-        pieces = filter(len, rows)
-        for piece in pieces:
-            _write(path, piece, pieces)
-            yield path
+def _together(staged: Iterable[StagedRows]) -> Iterator[list[StagedRows]]:
+    """Yield the rows of each file."""
+    file: list[StagedRows] = []
+    for rows in staged:
+        parts = [each.part for each in (*file, rows)]
+        if file and (sum(it.rows for it in parts) > _FILE_ROWS or sum(it.size for it in parts) > PART_BYTES):
+            yield file
+            file = []
+        file.append(rows)
+    if file:
+        yield file
 
 
-def _write(path: Path, first: memoryview, others: Iterator[memoryview]) -> None:
-    """Write as many pieces as make a file."""
+@contextmanager
+def _writing(path: Path) -> Iterator[IGzipFile]:
+    """Give a gzipped file to write to."""
     from isal import igzip
 
     try:
-        with igzip.IGzipFile(path, "wb") as file:
-            written = file.write(first)
-            while written < _FILE_BYTES and (piece := next(others, None)) is not None:
-                written += file.write(piece)
+        with igzip.IGzipFile(path, "wb", compresslevel=_LEVEL) as file:
+            yield file
     except OSError as error:
         raise StorageError(
             f"Cannot write {path}: {error.strerror}.", remedy="Make room there, or let TMPDIR name another folder."

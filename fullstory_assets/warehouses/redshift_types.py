@@ -9,16 +9,12 @@ it loses whole entries instead. SUPER holds 16,000,000 bytes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal, NamedTuple
 
 from fullstory_assets.errors import WarehouseError
 from fullstory_assets.schema import ColumnType
 from fullstory_assets.warehouses.sql import INT64_DIGITS, Dialect, digits_before_point
 from fullstory_assets.warehouses.staged_file import STAGE_AGAIN
-
-if TYPE_CHECKING:
-    from pyarrow import Array
 
 MAX_VARCHAR = 65_535
 """Most bytes of a text column."""
@@ -62,29 +58,63 @@ def is_text(engine_type: str) -> bool:
     return _bytes_of(engine_type) is not None
 
 
-def fitted(values: Array, column_type: ColumnType, engine_type: str) -> tuple[Array, int]:
-    """Return values as a column of `engine_type` takes them, and how many of them lost something by that.
+class TextFit(NamedTuple):
+    """What a column takes of texts.
 
     Args:
-        values: As staged.
+        limit: Most bytes of one.
+        is_json: Whether they are JSON objects, which lose entries rather than their end.
+        is_parsed: Whether COPY reads them as JSON: NUL is left out there too, where it stands as an escape.
+    """
+
+    limit: int
+    is_json: bool
+    is_parsed: bool
+
+    def unfit(self, value: str) -> str:
+        """Return the condition, in DuckDB's SQL, of the texts that `fitted` would change."""
+        too_long = f"strlen({value}) > {self.limit}"
+        return f"{too_long} OR contains({value}, '\\u0000')" if self.is_parsed else too_long
+
+    def fitted(self, text: str) -> tuple[str, bool]:
+        """Return the text as the column takes it, and whether it was too long.
+
+        Raises:
+            WarehouseError: A text that is too long is no JSON object.
+        """
+        if self.is_parsed:
+            text = _ESCAPED_NUL.sub(r"\1", text)
+        if len(text.encode()) <= self.limit:
+            return text, False
+        return (_shortened if self.is_json else _cut)(text, self.limit), True
+
+
+def text_fit(column_type: ColumnType, engine_type: str) -> TextFit | None:
+    """Return what a column of `engine_type` takes of texts; `None` when its values are none.
+
+    Args:
         column_type: Their declared type.
         engine_type: That of the column, from Redshift's catalog.
-
-    Raises:
-        WarehouseError: A text of a column of JSON that is too long is no JSON object.
     """
-    if column_type == "timestamp":
-        return _times(values, engine_type), 0
-    if column_type == "text":
-        limit = _bytes_of(engine_type) or MAX_VARCHAR
-        return _where(_longer_than(values, limit), values, lambda text: _cut(text, limit))
-    if column_type == "json":
-        if engine_type == _SUPER:
-            # As in texts, NUL is left out; COPY reads this one as JSON.
-            values, _ = _where(_holding(values, "\\u0000"), values, lambda text: _ESCAPED_NUL.sub(r"\1", text))
-        limit = _bytes_of(engine_type) or _SUPER_BYTES
-        return _where(_longer_than(values, limit), values, lambda text: _shortened(text, limit))
-    return values, 0
+    if column_type not in {"text", "json"}:
+        return None
+    is_super = engine_type == _SUPER
+    limit = _SUPER_BYTES if is_super else _bytes_of(engine_type) or MAX_VARCHAR
+    return TextFit(limit, column_type == "json", is_super)
+
+
+def time_text(value: str, engine_type: str) -> str:
+    """Return a time in DuckDB's SQL as one that is written in a way that COPY's `TIMEFORMAT 'auto'` knows.
+
+    That is `2026-01-02 04:00:00.5+00`, without the zone where the column has none
+    (https://docs.aws.amazon.com/redshift/latest/dg/r_DATEFORMAT_and_TIMEFORMAT_strings.html). In columns of text it is
+    ISO 8601.
+    """
+    # By the number of microseconds, so that no zone has to be looked up for each.
+    moment = f"make_timestamp(epoch_us({value}))"
+    if engine_type == WITHOUT_ZONE:
+        return moment
+    return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ')" if is_text(engine_type) else value
 
 
 def _holds(types: dict[ColumnType, str], engine_type: str, column_type: ColumnType) -> bool:
@@ -124,47 +154,3 @@ def _shortened(text: str, limit: int) -> str:
         total -= sizes[name]
         del entries[name]
     return msgspec.json.encode(entries).decode()
-
-
-def _times(values: Array, engine_type: str) -> Array:
-    """Return times in the ways that COPY's `TIMEFORMAT 'auto'` knows.
-
-    ISO 8601 with a zone, and without one where the column has none
-    (https://docs.aws.amazon.com/redshift/latest/dg/automatic-recognition.html).
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    # They are UTC. With the zone in their type, Arrow looks it up for each of them, which takes longer than all else.
-    texts: Any = values.cast(pa.timestamp("us")).cast(pa.string())
-    if engine_type == WITHOUT_ZONE:
-        return texts
-    options = pc.ReplaceSubstringOptions(pattern=" ", replacement="T")
-    return pc.call_function(
-        "binary_join_element_wise", [pc.call_function("replace_substring", [texts], options), "Z", ""]
-    )
-
-
-def _longer_than(values: Array, limit: int) -> Array:
-    import pyarrow.compute as pc
-
-    return pc.call_function("greater", [pc.call_function("binary_length", [values]), limit])
-
-
-def _holding(values: Array, pattern: str) -> Array:
-    import pyarrow.compute as pc
-
-    return pc.call_function("match_substring", [values], pc.MatchSubstringOptions(pattern=pattern))
-
-
-def _where(chosen: Array, values: Array, change: Callable[[str], str]) -> tuple[Array, int]:
-    """Return the values, the chosen ones changed, and the number of those. They are few: Python is quick enough."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    picked = pc.call_function("filter", [values, chosen]).to_pylist()
-    if not picked:
-        return values, 0
-    changed = pa.array([change(text) for text in picked], values.type)
-    mask = pc.call_function("coalesce", [chosen, pa.scalar(value=False)])
-    return pc.call_function("replace_with_mask", [values, mask, changed]), len(picked)
