@@ -4,14 +4,19 @@
     "hash_path": url_hash_path(url), "hash_query": url_hash_query(url),
 }) }}
 {%- endmacro -%}
-with identified as (
-    select
-        events.*,
-        {{ place("event_start desc, event_id desc", of="user_id") }} as last_place,
-        {{ place("event_start desc, event_id desc", of="user_id", having="user_email") }} as email_place,
-        {{ place("event_start desc, event_id desc", of="user_id", having="user_display_name") }} as name_place
+{%- set identity = "org_id, device_id, session_id, user_id" -%}
+with numbered as (
+    select events.*, {{ place("event_start, event_id", within=identity) }} as place
     from events
     where user_id is not null and session_id is not null and device_id is not null
+),
+identified as (
+    select
+        numbered.*,
+        {{ last(within=identity) }} as last_place,
+        {{ last("user_email", within=identity) }} as email_place,
+        {{ last("user_display_name", within=identity) }} as name_place
+    from numbered
 ),
 identifies as (
     select
@@ -19,10 +24,10 @@ identifies as (
         device_id,
         session_id,
         user_id,
-        max(case when email_place = 1 then user_email end) as user_email,
-        max(case when name_place = 1 then user_display_name end) as user_display_name
+        max(case when place = email_place then user_email end) as user_email,
+        max(case when place = name_place then user_display_name end) as user_display_name
     from identified
-    group by org_id, device_id, session_id, user_id
+    group by {{ identity }}
 ),
 of_both as (
     select
@@ -54,7 +59,7 @@ of_both as (
         last.{{ carried | join(",\n        last.") }}
     from identified as last
     join identifies
-        on last.last_place = 1 and last.org_id = identifies.org_id and last.device_id = identifies.device_id
+        on last.place = last.last_place and last.org_id = identifies.org_id and last.device_id = identifies.device_id
         and last.session_id = identifies.session_id and last.user_id = identifies.user_id
 )
 select

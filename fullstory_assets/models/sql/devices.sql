@@ -1,19 +1,22 @@
-{%- set latest = "end_time desc, start_time desc, device_id desc, session_id desc" -%}
 {%- set whose = "org_id, device_id" -%}
 with numbered as (
-    select
-        sessions.*,
-        {{ place(latest, within=whose, having="user_id") }} as user_place,
-        {%- include "last_places.sql" %}
+    select sessions.*, {{ place("end_time, start_time, session_id", within=whose) }} as place
     from {{ model("sessions") }} as sessions
+),
+marked as (
+    select
+        numbered.*,
+        {{ last("user_id", within=whose) }} as user_place,
+        {%- include "last_places.sql" %}
+    from numbered
 )
 select
     org_id,
     device_id,
-    max(case when user_place = 1 then user_id end) as last_user_id,
+    max(case when place = user_place then user_id end) as last_user_id,
     count(distinct user_id) as total_users,
     {%- include "sums.sql" %}
-    max(case when last_place = 1 then full_session_id end) as last_full_session_id,
+    max(case when place = last_place then full_session_id end) as last_full_session_id,
     {%- include "last_device.sql" %}
-from numbered
-group by org_id, device_id
+from marked
+group by {{ whose }}

@@ -1,5 +1,5 @@
 
-        {{ place(latest, within=whose) }} as last_place,
-        {{ place(latest, within=whose, having="last_email") }} as email_place,
-        {{ place(latest, within=whose, having="last_display_name") }} as name_place,
-        {{ place(latest, within=whose, having="last_user_agent") }} as device_place
+        {{ last(within=whose) }} as last_place,
+        {{ last("last_email", within=whose) }} as email_place,
+        {{ last("last_display_name", within=whose) }} as name_place,
+        coalesce({{ last("last_user_agent", within=whose) }}, {{ last(within=whose) }}) as device_place

@@ -1,17 +1,15 @@
-{%- set latest = "end_time desc, start_time desc, device_id desc, session_id desc" -%}
+{%- set in_time = "end_time, start_time, device_id, session_id" -%}
+{%- set device = "org_id, device_id" -%}
 {%- set whose = "org_id, user_key" -%}
-with devices as (
+with identified as (
+    select org_id, device_id, user_id, {{ place(in_time, within=device) }} as place
+    from {{ model("sessions") }} as sessions
+    where user_id is not null
+),
+devices as (
     select org_id, device_id, user_id
-    from (
-        select
-            org_id,
-            device_id,
-            user_id,
-            {{ place(latest, within="org_id, device_id") }} as place
-        from {{ model("sessions") }} as identified
-        where user_id is not null
-    ) as identified
-    where place = 1
+    from (select identified.*, {{ last(within=device) }} as last_place from identified) as identified
+    where place = last_place
 ),
 owned as (
     select
@@ -22,10 +20,14 @@ owned as (
     left join devices on devices.org_id = sessions.org_id and devices.device_id = sessions.device_id
 ),
 numbered as (
-    select
-        owned.*,
-        {%- include "last_places.sql" %}
+    select owned.*, {{ place(in_time, within=whose) }} as place
     from owned
+),
+marked as (
+    select
+        numbered.*,
+        {%- include "last_places.sql" %}
+    from numbered
 )
 select
     org_id,
@@ -33,8 +35,8 @@ select
     max(owner_id) as user_id,
     {%- include "sums.sql" %}
     count(distinct device_id) as total_devices,
-    max(case when last_place = 1 then device_id end) as last_device_id,
-    max(case when last_place = 1 then full_session_id end) as last_full_session_id,
+    max(case when place = last_place then device_id end) as last_device_id,
+    max(case when place = last_place then full_session_id end) as last_full_session_id,
     {%- include "last_device.sql" %}
-from numbered
-group by org_id, user_key
+from marked
+group by {{ whose }}
