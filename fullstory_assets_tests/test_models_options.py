@@ -13,8 +13,9 @@ from fullstory_assets.config.models import _TAKEN, ModelName, ModelSettings
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
 from fullstory_assets.models.declared import MODELS, SESSIONS
 from fullstory_assets.models.definitions import INTERNAL
-from fullstory_assets.models.update import Models
+from fullstory_assets.models.update import Models, Updated
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
+from fullstory_assets_tests.contracts.staging import hour
 from fullstory_assets_tests.models_world import TABLE, ModelsWorld
 from fullstory_assets_tests.visits import Visits
 
@@ -55,11 +56,16 @@ def test_a_custom_variable_gets_a_column_when_it_is_chosen(world):
 def test_models_have_the_names_that_they_are_given(world):
     names = {"sessions": "visits", "users": "people"}
     found = made(world, replace(PLAN, names=names))
-    assert {*found} == {names.get(model.name, model.name) for model in MODELS} | {*INTERNAL}
+    assert {*found} == {names.get(model.name, model.name) for model in MODELS} | {table.name for table in INTERNAL}
     assert world.warehouse.query(
         "select (select count(*) from chosen.people) > 0, (select sum(total_sessions) from chosen.people) = "
         "(select count(*) from chosen.visits)"
     ) == [(True, True)]
+
+    renamed = Models(world.warehouse, replace(PLAN, names=names))
+    renamed.note("acme", [hour(2)])
+    world.load_rows("acme", 2, Visits(4).hours[2])
+    assert renamed.update("acme") == Updated(1, anew=False)
 
     assert {*made(world, PLAN)} == {*found, "sessions", "users"}
     assert world.warehouse.query("from chosen.sessions except from chosen.visits") == []
@@ -84,7 +90,7 @@ def test_the_configuration_says_it():
 
 def test_the_configuration_knows_all_models():
     assert set(get_args(ModelName)) == {model.name for model in MODELS}
-    assert INTERNAL.keys() == _TAKEN
+    assert {table.name for table in INTERNAL} == _TAKEN
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlglot import exp
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
 from fullstory_assets.models.data_destinations import DATA_DESTINATIONS
 from fullstory_assets.models.declared import MODELS, SOURCE_TYPES, VIEWS
-from fullstory_assets.models.definitions import INTERNAL
+from fullstory_assets.models.definitions import INTERNAL, SESSION_HOURS
 from fullstory_assets.models.dialects import DIALECTS
 from fullstory_assets.models.update import Models
 from fullstory_assets.schema import TableSchema
@@ -88,7 +88,7 @@ def everything(kind: str) -> list[str]:
         made = models(told)
         made.note(org, [hour(1)])
         made.rebuild(org)
-        told.made_by = [(org, made._version(made._source(org)))]
+        told.made_by = [(org, made._version(made._sources.of(org)))]
         made.update(org)
     columns = {model.name: [column.name for column in model.columns] for model in MODELS}
     told.there = {"session_hours": ["org_id"], **columns, "users": ["org_id"]}
@@ -116,7 +116,7 @@ def test_all_is_described_where_it_is_made(kind: str):
     for model in (*MODELS, DATA_DESTINATIONS):
         assert quoted(model.description) in text
         assert all(quoted(column.description) in text for column in model.columns)
-    assert all(quoted(column.description) in text for schema in INTERNAL.values() for column in schema)
+    assert all(quoted(column.description) in text for table in INTERNAL for column in table.columns)
 
 
 @pytest.mark.parametrize("kind", ENGINES)
@@ -124,11 +124,26 @@ def test_an_update_describes_nothing(kind: str):
     told = Told(kind)
     made = models(told)
     made.rebuild("acme")
-    told.made_by = [("acme", made._version(made._source("acme")))]
+    told.made_by = [("acme", made._version(made._sources.of("acme")))]
     told.statements.clear()
     made.update("acme")
     assert told.statements
     assert not [it for it in told.statements if it.lower().startswith(("create", "comment", "alter"))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("bigquery", ") partition by timestamp_trunc(start_time, day) cluster by org_id, device_id options("),
+        ("redshift", ") sortkey (end_time)"),
+        ("postgres", 'create index if not exists sessions_by_time on "kept"."sessions" (start_time)'),
+    ],
+)
+def test_tables_lie_by_time(kind: str, words: str):
+    assert words in comments_of(kind)
+    deletes = [it for it in everything(kind) if it.startswith(("delete from `kept`", 'delete from "kept"'))]
+    times = {"sessions": "start_time", "pages": "end_time", "identifies": "event_time"}
+    assert {name for name, time in times.items() if any(f"where {time} >= " in it for it in deletes)} == {*times}
 
 
 def test_texts_are_quoted_as_each_engine_reads_them():
@@ -147,4 +162,4 @@ def test_views_whose_columns_changed_are_dropped_first_in_reverse_order():
 
 def test_columns_that_a_table_lacks_are_appended():
     statements = [it for it in everything("postgres") if it.startswith("alter")]
-    assert len(statements) == len(INTERNAL["session_hours"].columns) - 1
+    assert len(statements) == len(SESSION_HOURS.columns) - 1

@@ -36,6 +36,7 @@ class Model:
         description: What a row is.
         key: Columns that tell its rows apart; none for a view of events.
         columns: Its columns, in order.
+        moment: The column of a table that says when its row's last or first event was: by it rows are laid out.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Model:
     description: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    moment: str = ""
 
     @property
     def schema(self) -> TableSchema:
@@ -138,6 +140,7 @@ SESSIONS = Model(
         *_VITALS,
         *(_int(counter(name), f"Events of type `{of}`.") for of, name in EVENT_TYPES.items()),
     ),
+    moment="start_time",
 )  # fmt: skip
 
 PAGES = Model(
@@ -168,6 +171,7 @@ PAGES = Model(
         _int("first_paint", "First contentful paint in ms, the longest."),
         *_VITALS,
     ),
+    moment="end_time",
 )  # fmt: skip
 
 IDENTIFIES = Model(
@@ -184,6 +188,7 @@ IDENTIFIES = Model(
         _text("user_display_name", "Last display name with this id.", personal=True),
         _int("total_events", "Events of the session with this id."),
     ),
+    moment="event_time",
 )  # fmt: skip
 
 _OF_SESSIONS = (

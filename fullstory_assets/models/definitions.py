@@ -10,33 +10,35 @@ from dataclasses import dataclass
 
 from fullstory_assets.models.declared import Model
 from fullstory_assets.models.dialects import ModelDialect
-from fullstory_assets.schema import Column, TableSchema
+from fullstory_assets.schema import Column
 from fullstory_assets.warehouses.sql import Dialect
 
+_OWN = "Belongs to the update of the models; leave it alone."
 _ORG = Column("org_id", "text", "Organization.")
 _SESSION_IDS = (_ORG, Column("device_id", "int64", "Its device."), Column("session_id", "int64", "The session."))
 
-INTERNAL = {
-    "session_hours": TableSchema((*_SESSION_IDS, Column("hour", "timestamp", "An hour in which it has events."))),
-    "changed_windows": TableSchema((
+SESSION_HOURS = Model(
+    "session_hours", "table", _OWN, ("org_id", "device_id", "session_id", "hour"),
+    (*_SESSION_IDS, Column("hour", "timestamp", "An hour in which it has events.")),
+    moment="hour",
+)  # fmt: skip
+CHANGED_WINDOWS = Model(
+    "changed_windows", "table", _OWN, (),
+    (
         _ORG,
         Column("window_start", "timestamp", "Begin of a window that models do not know yet."),
         Column("window_end", "timestamp", "Its end."),
         Column("note", "text", "Random id of this row."),
-    )),
-    "touched_sessions": TableSchema(_SESSION_IDS),
-    "model_state": TableSchema((_ORG, Column("made_by", "text", "Hash of the SQL that its rows were made by."))),
-}  # fmt: skip
+    ),
+)  # fmt: skip
+TOUCHED_SESSIONS = Model("touched_sessions", "table", _OWN, (), _SESSION_IDS)
+MODEL_STATE = Model(
+    "model_state", "table", _OWN, (),
+    (_ORG, Column("made_by", "text", "Hash of the SQL that its rows were made by.")),
+)  # fmt: skip
+
+INTERNAL = (SESSION_HOURS, CHANGED_WINDOWS, TOUCHED_SESSIONS, MODEL_STATE)
 """Tables of the update's own, beside the models."""
-
-OWN = "Belongs to the update of the models; leave it alone."
-"""Description of these."""
-
-
-def all_tables(models: Sequence[Model]) -> Iterator[tuple[str, str, TableSchema]]:
-    """Yield name, description and columns of all tables: those of models, and the update's own."""
-    yield from ((name, OWN, schema) for name, schema in INTERNAL.items())
-    yield from ((model.name, model.description, model.schema) for model in models)
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,38 @@ class Definitions:
     dialect: ModelDialect
     name_of: Callable[[str], str]
 
-    def table(self, name: str, description: str, schema: TableSchema, there: Sequence[str] | None) -> list[str]:
+    def table(self, model: Model, there: Sequence[str] | None) -> list[str]:
         """Return the statements that make a table, or append the columns that it lacks.
 
         Args:
-            name: Its name.
-            description: What a row is.
-            schema: Its columns.
+            model: Which.
             there: The columns that it has; `None` when it is not there.
         """
+        name = self.name_of(model.name)
         if there is None:
-            columns = ", ".join(self._column(column) for column in schema)
-            make = f"create table if not exists {self.name_of(name)} ({columns}){self._behind_table(description)}"
-            return [make, *self._comments("table", name, description, [*schema])]
-        lacking = [column for column in schema if column.name not in there]
-        statements = [f"alter table {self.name_of(name)} add column {self._column(column)}" for column in lacking]
-        return [*statements, *self._comments_of_columns(name, lacking)]
+            columns = ", ".join(self._column(column) for column in model.columns)
+            behind = f"{self._layout(model)}{self._behind_table(model.description)}"
+            make = f"create table if not exists {name} ({columns}){behind}"
+            return [
+                make,
+                *self._indexes(model),
+                *self._comments("table", model.name, model.description, model.columns),
+            ]
+        lacking = [column for column in model.columns if column.name not in there]
+        statements = [f"alter table {name} add column {self._column(column)}" for column in lacking]
+        return [*statements, *self._comments_of_columns(model.name, lacking)]
+
+    def _layout(self, model: Model) -> str:
+        return self.dialect.layout.format(time=model.moment) if model.moment else ""
+
+    def _indexes(self, model: Model) -> list[str]:
+        if not (self.dialect.index and model.moment):
+            return []
+        keys = {"session": "org_id, device_id, session_id", "time": model.moment}
+        return [
+            self.dialect.index.format(index=f"{model.name}_by_{by}", table=self.name_of(model.name), columns=columns)
+            for by, columns in keys.items()
+        ]
 
     def views(
         self, views: Sequence[Model], selects: Mapping[str, str], there: Mapping[str, Sequence[str]]

@@ -33,6 +33,8 @@ class ModelDialect:
         hour: The hour in which `{time}` lies, in UTC.
         part: What the first group of the regular expression `{pattern}` finds in `{value}`; NULL or nothing without.
         moment: A time, from its text `{text}` in ISO 8601.
+        layout: How a table's rows lie, by the time in `{time}`, behind its columns where it is made.
+        index: Statement that makes the index `{index}` on `{columns}` of `{table}`; empty where there are none.
         custom: The text of a custom variable `{name}` in `{value}`, which is JSON in its type of JSON; NULL or nothing
             without.
         custom_of_text: The same, where that is kept as text.
@@ -58,6 +60,8 @@ class ModelDialect:
     moment: str
     custom: str
     custom_of_text: str
+    layout: str = ""
+    index: str = ""
     json_text: str = "cast({value} as varchar)"
     comments: Literal["statement", "comment", "options"] = "statement"
     without_zone: str = "timestamp without time zone"
@@ -110,6 +114,7 @@ DIALECTS: Mapping[str, ModelDialect] = {
         seconds="cast(floor(extract(epoch from ({end} - {start}))) as bigint)",
         hour="date_trunc('hour', {time})",
         part="substring({value} from '{pattern}')",
+        index="create index if not exists {index} on {table} ({columns})",
         moment="cast('{text}' as timestamptz)",
         custom="({value} ->> '{name}')",
         custom_of_text="(cast(nullif({value}, '') as json) ->> '{name}')",
@@ -125,6 +130,7 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="date_trunc('hour', {time})",
         part="regexp_substr({value}, '{pattern}', 1, 1, 'e')",
         moment="cast('{text}' as timestamptz)",
+        layout=" sortkey ({time})",
         custom="json_extract_path_text(json_serialize({value}), '{name}', true)",
         custom_of_text="json_extract_path_text({value}, '{name}', true)",
         json_text="json_serialize({value})",
@@ -141,6 +147,8 @@ DIALECTS: Mapping[str, ModelDialect] = {
         hour="timestamp_trunc({time}, hour)",
         part="regexp_extract({value}, r'{pattern}')",
         moment="timestamp '{text}'",
+        # Deletes and queries with a condition on this time read the partitions of these days only.
+        layout=" partition by timestamp_trunc({time}, day) cluster by org_id, device_id",
         custom="json_value({value}, '$.{name}')",
         custom_of_text="json_value({value}, '$.{name}')",
         json_text="{value}",

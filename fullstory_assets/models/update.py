@@ -16,18 +16,17 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from fullstory_assets.errors import WarehouseError, WarehouseLocked
-from fullstory_assets.models.base import ModelPlan, OrganizationEvents, SqlWarehouse
+from fullstory_assets.errors import WarehouseLocked
+from fullstory_assets.models.base import ModelPlan, SqlWarehouse
 from fullstory_assets.models.custom_vars import column_of
 from fullstory_assets.models.declared import Model
-from fullstory_assets.models.definitions import INTERNAL, Definitions, all_tables
+from fullstory_assets.models.definitions import CHANGED_WINDOWS, INTERNAL, Definitions
 from fullstory_assets.models.dialects import DIALECTS, ModelDialect
 from fullstory_assets.models.hours import HOUR, hours_of, utc
 from fullstory_assets.models.render import SESSION, SESSION_KEYS, Renderer, hash_of, same_session
 from fullstory_assets.models.source import EventSource
+from fullstory_assets.models.sources import Sources
 from fullstory_assets.models.views import own_views_of, views_of
-from fullstory_assets.schema import EVENTS
-from fullstory_assets.warehouses.sql import Matching
 from fullstory_assets.windows import ExportWindow
 
 _TRIES = 5
@@ -65,7 +64,7 @@ class Models:
         custom = [column_of(name).name for name in plan.custom_vars]
         self._renderer = Renderer(self._dialect, self.name, plan.event_types, custom)
         self._definitions = Definitions(warehouse.dialect, self._dialect, self.name)
-        self._found: dict[str, tuple[str, Matching] | None] = {}
+        self._sources = Sources(warehouse, plan)
         self._has_tables = False
         self._forgotten: set[str] = set()
 
@@ -82,7 +81,7 @@ class Models:
         self._ensure_tables()
         # Each note is one of its own: what strikes off another that reads the same leaves it.
         rows = ", ".join(f"('{org}', {self._time(it.start)}, {self._time(it.end)}, '{uuid4().hex}')" for it in windows)
-        columns = ", ".join(column.name for column in INTERNAL["changed_windows"])
+        columns = ", ".join(column.name for column in CHANGED_WINDOWS.columns)
         forgotten = [f"delete from {self.name('model_state')} where org_id = '{org}'"] if org in self._forgotten else []
         self._warehouse.execute([*forgotten, f"insert into {self.name('changed_windows')} ({columns}) values {rows}"])
         self._forgotten.discard(org)
@@ -107,7 +106,7 @@ class Models:
             WarehouseError: The warehouse refused, or the events table is not there.
         """
         self._ensure_tables()
-        source = self._source(org)
+        source = self._sources.of(org)
         if org in self._forgotten or self._made_by().get(org) != self._version(source):
             self._rebuild(source, keep_notes=keep_notes)
             return Updated(0, anew=True)
@@ -124,7 +123,7 @@ class Models:
             WarehouseError: As for `update`.
         """
         self._ensure_tables()
-        self._rebuild(self._source(org), keep_notes=keep_notes)
+        self._rebuild(self._sources.of(org), keep_notes=keep_notes)
 
     def _rebuild(self, source: EventSource, *, keep_notes: bool) -> None:
         state, changed = self.name("model_state"), self._changed(source.org)
@@ -151,8 +150,8 @@ class Models:
         there = self._there()
         statements = [
             statement
-            for name, description, schema in all_tables(self._plan.tables)
-            for statement in self._definitions.table(name, description, schema, there.get(name))
+            for table in (*INTERNAL, *self._plan.tables)
+            for statement in self._definitions.table(table, there.get(table.name))
         ]
         if statements:
             self._warehouse.define(self._plan.schema, statements)
@@ -162,7 +161,7 @@ class Models:
 
     def _ensure_views(self) -> str:
         """Make the views that are missing, or that would be others now; return what changes when they do."""
-        views = views_of(self._plan, self._sources(), self._renderer)
+        views = views_of(self._plan, self._sources.all(), self._renderer)
         selects = {view.name: select for view, select in views.items()}
         version = hash_of(selects.values())
         there = self._there()
@@ -173,29 +172,8 @@ class Models:
     def _there(self) -> dict[str, Sequence[str]]:
         """Return the columns of the models, and of the update's own tables, that are there."""
         found = self._warehouse.tables(self._plan.schema)
-        names = {name: self._plan.named(name) for name in (*INTERNAL, *(model.name for model in self._plan.models))}
+        names = {model.name: self._plan.named(model.name) for model in (*INTERNAL, *self._plan.models)}
         return {name: found[called] for name, called in names.items() if called in found}
-
-    def _sources(self) -> list[EventSource]:
-        """Return the events of all organizations that have any."""
-        return [source for of in self._plan.organizations if (source := self._events(of))]
-
-    def _events(self, of: OrganizationEvents) -> EventSource | None:
-        found = self._found[of.table] = self._found.get(of.table) or self._warehouse.find(of.table, EVENTS)
-        if not found:
-            return None
-        table, matching = found
-        replays = f"https://{self._plan.replay_host}/ui/{of.fullstory_org}/session/" if of.fullstory_org else ""
-        return EventSource(
-            of.org, table, matching, self._warehouse.dialect, self._dialect,
-            adopts=of.adopts, replays=replays, since=self._plan.since, custom_vars=self._plan.custom_vars,
-        )  # fmt: skip
-
-    def _source(self, org: str) -> EventSource:
-        for of in self._plan.organizations:
-            if of.org == org and (source := self._events(of)):
-                return source
-        raise WarehouseError(f"{org} has no events table yet.", remedy="Load a window of it first.")
 
     def _made_by(self) -> dict[str, str]:
         """Return by what version each organization's rows were made; those made twice at once are of none."""
@@ -278,10 +256,11 @@ class Models:
         select = source.model(
             self._renderer.select(model.name), between=between, only=touched.format(*["events"] * len(SESSION_KEYS))
         )
-        return [
-            f"delete from {self.name(model.name)} where {touched.format(*[model.name] * len(SESSION_KEYS))}",
-            self._insert(model, select),
-        ]
+        called, (start, end) = self._plan.named(model.name), between
+        # The times say nothing more: engines look at these days only.
+        within = f"{model.moment} >= {self._time(start)} and {model.moment} < {self._time(end)}"
+        whose = touched.format(*[called] * len(SESSION_KEYS))
+        return [f"delete from {self.name(model.name)} where {within} and {whose}", self._insert(model, select)]
 
     def _insert(self, model: Model, select: str) -> str:
         columns = ", ".join(column.name for column in model.columns)
