@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from fullstory_assets.assets.events import asset_keys
+from fullstory_assets.assets.model_columns import column_lineage, column_schema
 from fullstory_assets.assets.model_keys import GROUP, last_told, model_key
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
@@ -56,6 +57,7 @@ def build_models_assets(
         pool="fullstory_models",
     )
     def models(context: dg.AssetExecutionContext, config: ModelsConfig) -> Iterator[Any]:
+        from fullstory_assets.assets.top_pages import pictures_by_model
         from fullstory_assets.models.update import Models
 
         warehouse = getattr(context.resources, WAREHOUSE)
@@ -67,9 +69,14 @@ def build_models_assets(
                 made.rebuild(org, keep_notes=True)
             else:
                 made.update(org, keep_notes=True)
+        shown = pictures_by_model(warehouse, plan, context.log)
         for model in MODELS:
             ((rows,),) = warehouse.query(f"select count(*) from {made.name(model.name)}")  # noqa: S608 - our own name
-            yield dg.MaterializeResult(model_key(model), metadata={"dagster/row_count": rows})
+            # Not by each run that loads: some 40 KB for something that never changes.
+            lineage = {"dagster/column_lineage": column_lineage(model, [*events.values()])}
+            yield dg.MaterializeResult(
+                model_key(model), metadata={"dagster/row_count": rows, **lineage, **shown.get(model.name, {})}
+            )
 
     return models
 
@@ -77,7 +84,6 @@ def build_models_assets(
 def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], warehouse_kind: str) -> dg.AssetSpec:
     of_events = [asset_keys(each)["events"] for each in organizations]
     of_models = [model_key(table) for table in TABLES if table.name == "sessions"]
-    columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
     return dg.AssetSpec(
         model_key(model),
         deps=of_events if model in TABLES or model.name == "events" else of_models if model.key[0] == "org_id" else [],
@@ -86,7 +92,7 @@ def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], 
         kinds={warehouse_kind, model.kind},
         owners=["team:data"],
         metadata={
-            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/column_schema": column_schema(model),
             "dagster/table_name": f"{plan.schema}.{model.name}",
         },
     )
