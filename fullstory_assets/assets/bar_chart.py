@@ -83,7 +83,7 @@ def _paths(bars: Sequence[Bar], colors: Sequence[str]) -> str:
 
 
 def _text(bar: Bar) -> str:
-    """Return how long a bar is, and what it stands for; a dot for what no picture can show, such as a control character."""
+    """Return how long a bar is, and what it stands for; a dot for what cannot be drawn, such as a control character."""
     label = bar.label if len(bar.label) <= LONGEST_LABEL else f"{bar.label[: LONGEST_LABEL - 1]}…"
     numbers = " + ".join(f"{part:,}" for part in bar.parts)
     return f"{numbers}: {escape(''.join(it if it.isprintable() else '.' for it in label))}"

@@ -1,7 +1,7 @@
 """Of which columns each column of the models is made, as their SQL says.
 
-`lineage.json` beside this file is made from the `.sql` files by `make docs`. It has a value's own columns, and those that
-say which rows count; not those that only sort rows or group them. What counts rows of any kind has none.
+`lineage.json` beside this file is made from the `.sql` files by `make docs`. It has a value's own columns, and those
+that say which rows count; not those that only sort rows or group them. What counts rows of any kind has none.
 """
 
 from __future__ import annotations
