@@ -59,7 +59,7 @@ def require_pictures(project) -> None:
         shown = newest(project, model)
         for name in ("top_pages", "rage_and_error_clicks"):
             assert (name in shown) == (model in (PAGES, SESSIONS))
-    assert "2026-01-01 UTC" in str(newest(project, PAGES)["top_pages"].value)
+    assert " 2026-01-01 06:00 UTC" in str(newest(project, PAGES)["top_pages"].value)
 
 
 def require_lineage(project) -> None:

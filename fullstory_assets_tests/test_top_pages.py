@@ -1,4 +1,4 @@
-"""The pictures of the newest day: right numbers, nobody's own pages, and drawn as any browser reads them."""
+"""The pictures of the newest 24 hours: right numbers, nobody's own pages, and drawn as any browser reads them."""
 
 import logging
 import re
@@ -90,11 +90,11 @@ class Pages:
         return {name: drawn(chart.value)[0] if "data:" in chart.value else [] for name, chart in found.items()}
 
 
-def test_the_newest_day_without_queries_and_without_what_few_have_seen(tmp_path):
+def test_24_hours_without_queries_and_without_what_few_have_seen(tmp_path):
     pages = Pages(tmp_path)
     rage, error = {"EventModFrustrated": 3}, {"EventModError": 1}
     pages.show(-1, [("https://shop.test/of-yesterday", 30, rage)])
-    pages.show(1, [("https://shop.test/?token=secret#x", 7, {}), ("https://shop.test/reset/4711", 4, rage)])
+    pages.show(0, [("https://shop.test/?token=secret#x", 7, {}), ("https://shop.test/reset/4711", 4, rage)])
     pages.show(23, [("https://shop.test/cart", 5, rage), ("https://shop.test/cart?step=2", 6, error)])
     assert pages.pictures() == {
         "top_pages": ["11: shop.test/cart", "7: shop.test/"],

@@ -1,4 +1,4 @@
-"""Pictures of the models' newest day: which pages are seen most, and where people click in anger or run into errors.
+"""Pictures of the models' newest 24 hours: pages seen most, and pages where people click in anger or into errors.
 
 They are for those who look at the assets; whoever wants more asks the models themselves (`docs/cookbook.md`). Only the
 model `pages` is asked, once or twice, whatever its engine.
@@ -16,7 +16,7 @@ from fullstory_assets.errors import WarehouseError
 from fullstory_assets.models.base import ModelPlan, SqlWarehouse
 from fullstory_assets.models.declared import PAGES, SESSIONS
 from fullstory_assets.models.dialects import DIALECTS
-from fullstory_assets.models.hours import utc
+from fullstory_assets.models.hours import HOUR, utc
 from fullstory_assets.models.update import Models
 
 FEWEST_DEVICES = 5
@@ -26,6 +26,7 @@ or be a key to something."""
 PICTURED = (PAGES, SESSIONS)
 """Models that show these pictures."""
 
+_DAY = timedelta(days=1)
 _PAGES = """with seen as (
     select
         url_host,
@@ -51,7 +52,7 @@ where place_by_views <= {most} or place_by_clicks <= {most}"""
 
 
 class SeenPage(NamedTuple):
-    """A page of the newest day."""
+    """A page, as the newest 24 hours saw it."""
 
     name: str
     """Its host and path: no query and no fragment."""
@@ -61,7 +62,7 @@ class SeenPage(NamedTuple):
 
 
 def pictures_by_model(warehouse: SqlWarehouse, plan: ModelPlan, log: Logger) -> Mapping[str, Mapping[str, Any]]:
-    """Return the metadata that shows the newest day, by the name of the model that it belongs to.
+    """Return the metadata that shows the newest 24 hours, by the name of the model that it belongs to.
 
     A warehouse that cannot answer gives none and a warning: what is shown so is done, and must not fail for a picture.
     """
@@ -74,7 +75,9 @@ def pictures_by_model(warehouse: SqlWarehouse, plan: ModelPlan, log: Logger) -> 
 
 
 def pictures(warehouse: SqlWarehouse, pages: str) -> Mapping[str, Any]:
-    """Return the metadata that shows the newest day of the model `pages`; nothing while it has no rows.
+    """Return the metadata that shows the newest 24 hours of the model `pages`; nothing while it has no rows.
+
+    Not a day of the calendar, of which an hourly load has next to nothing after midnight.
 
     Args:
         warehouse: Where it is.
@@ -86,38 +89,36 @@ def pictures(warehouse: SqlWarehouse, pages: str) -> Mapping[str, Any]:
     ((newest,),) = warehouse.query(f"select max(end_time) from {pages}")  # noqa: S608 - our own name
     if newest is None:
         return {}
-    day = utc(newest).replace(hour=0, minute=0, second=0, microsecond=0)
-    seen = seen_pages(warehouse, pages, day)
-    return {"top_pages": _views(seen, day), "rage_and_error_clicks": _clicks(seen, day)}
+    until = utc(newest).replace(minute=0, second=0, microsecond=0) + HOUR
+    seen = seen_pages(warehouse, pages, until)
+    return {"top_pages": _views(seen, until), "rage_and_error_clicks": _clicks(seen, until)}
 
 
-def seen_pages(warehouse: SqlWarehouse, pages: str, day: datetime) -> list[SeenPage]:
-    """Return the pages of a day, of UTC, that were seen most or clicked most in vain, in no order.
+def seen_pages(warehouse: SqlWarehouse, pages: str, until: datetime) -> list[SeenPage]:
+    """Return the pages that 24 hours have seen most, or clicked on most in vain, in no order.
 
     Raises:
         WarehouseError: The warehouse refused.
     """
     time = DIALECTS[warehouse.kind].literal
     rows = warehouse.query(
-        _PAGES.format(
-            pages=pages, start=time(day), end=time(day + timedelta(days=1)), devices=FEWEST_DEVICES, most=MOST_BARS
-        )
+        _PAGES.format(pages=pages, start=time(until - _DAY), end=time(until), devices=FEWEST_DEVICES, most=MOST_BARS)
     )
     return [SeenPage(f"{host}{path}", *map(int, counts)) for host, path, *counts in rows]
 
 
-def _views(seen: Iterable[SeenPage], day: datetime) -> dg.MarkdownMetadataValue:
+def _views(seen: Iterable[SeenPage], until: datetime) -> dg.MarkdownMetadataValue:
     bars = [Bar(page.name, (page.views,)) for page in seen]
-    return _chart(bars, ["blue"], day, "views")
+    return _chart(bars, ["blue"], until, "Views")
 
 
-def _clicks(seen: Iterable[SeenPage], day: datetime) -> dg.MarkdownMetadataValue:
+def _clicks(seen: Iterable[SeenPage], until: datetime) -> dg.MarkdownMetadataValue:
     bars = [Bar(page.name, (page.rage_clicks, page.error_clicks)) for page in seen]
-    return _chart(bars, ["red", "orange"], day, "rage (red) + error (orange) clicks")
+    return _chart(bars, ["red", "orange"], until, "Rage (red) + error (orange) clicks")
 
 
-def _chart(bars: Iterable[Bar], colors: list[str], day: datetime, what: str) -> dg.MarkdownMetadataValue:
+def _chart(bars: Iterable[Bar], colors: list[str], until: datetime, what: str) -> dg.MarkdownMetadataValue:
     longest = sorted((bar for bar in bars if any(bar.parts)), key=lambda bar: (-sum(bar.parts), bar.label))
-    shown = "" if longest else "none "
-    caption = f"{day:%Y-%m-%d} UTC, {what}: {shown}on pages that {FEWEST_DEVICES} or more devices saw"
+    shown = f"{what} in the 24 hours until {until:%Y-%m-%d %H:%M} UTC, pages with {FEWEST_DEVICES} or more devices"
+    caption = f"{shown}{'' if longest else ': none'}"
     return dg.MetadataValue.md(bar_chart(longest, colors, caption=caption))
