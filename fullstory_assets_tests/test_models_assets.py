@@ -1,6 +1,7 @@
 """Models in Dagster: brought up to date by whatever loads, shown with all their columns, never in the way of a load."""
 
 from collections.abc import Mapping
+from datetime import timezone
 from typing import Any
 
 import dagster as dg
@@ -59,7 +60,9 @@ def require_pictures(project) -> None:
         shown = newest(project, model)
         for name in ("top_pages", "rage_and_error_clicks"):
             assert (name in shown) == (model in (PAGES, SESSIONS))
-    assert " 2026-01-01 06:00 UTC" in str(newest(project, PAGES)["top_pages"].value)
+    (ends,) = query(project, "select max(date_trunc('hour', end_time)) + interval 1 hour from fullstory_models.pages")
+    until = f" {ends[0].astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    assert until in str(newest(project, PAGES)["top_pages"].value)
 
 
 def require_lineage(project) -> None:
