@@ -73,7 +73,8 @@ format: .venv/ready ## Mend style and format where a tool can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/ready ## Write the tables of settings and faults anew
+docs: .venv/ready ## Write the tables of settings, faults and models anew
+	$(BIN)/python -m fullstory_assets_tests.lineage
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.config.docs import write_settings_table as w; w(Path('README.md'))"
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.sandbox.docs import write_fault_table as w; w(Path('docs/sandbox.md'))"
 	$(BIN)/python -c "from pathlib import Path; from fullstory_assets.models.docs import write_models as w; w(Path('docs/models.md'))"

@@ -164,6 +164,16 @@ def _parts(url: str | None) -> dict[str, str | None]:
     }  # fmt: skip
 
 
+def seen_pages(of: Rows) -> list[tuple[str, int, int, int]]:
+    """Return host and path, views, rage clicks and error clicks of what five devices saw, for the rows of `pages`."""
+    seen = []
+    for (host, path), rows in _by([row for row in of if row["url_host"] and row["url_path"]], "url_host", "url_path"):
+        if len({row["device_id"] for row in rows}) >= 5:
+            clicks = (sum(row[name] for row in rows) for name in ("rage_clicks", "error_clicks"))
+            seen.append((f"{host}{path}", len(rows), *clicks))
+    return sorted(seen)
+
+
 def _session(key: tuple[Any, ...], rows: Rows) -> dict[str, Any]:
     org, device, session = key
     start, end = rows[0]["EventStart"], rows[-1]["EventStart"]

@@ -1,5 +1,7 @@
 """Models in Dagster: brought up to date by whatever loads, shown with all their columns, never in the way of a load."""
 
+from collections.abc import Mapping
+from datetime import timezone
 from typing import Any
 
 import dagster as dg
@@ -11,7 +13,7 @@ from fullstory_assets.assets.model_keys import model_key
 from fullstory_assets.build import build_definitions
 from fullstory_assets.config import load_settings
 from fullstory_assets.models.data_destinations import data_destinations_of
-from fullstory_assets.models.declared import MODELS, SESSIONS
+from fullstory_assets.models.declared import EVENTS_VIEW, MODELS, PAGES, SESSIONS, USERS, Model
 from fullstory_assets.warehouses.duckdb import DuckDBWarehouse
 from fullstory_assets_tests.project import QUIET, truth
 from fullstory_assets_tests.sensor_world import Ticks
@@ -51,6 +53,34 @@ def require_all_events(project) -> None:
     assert counted == query(project, "select count(*) from fullstory_models.events where session_id is not null")
 
 
+def newest(project, model: Model) -> Mapping[str, dg.MetadataValue]:
+    (record,) = project.instance.fetch_materializations(model_key(model), limit=1).records
+    return record.asset_materialization.metadata
+
+
+def require_pictures(project) -> None:
+    for model in MODELS:
+        shown = newest(project, model)
+        for name in ("top_pages", "rage_and_error_clicks"):
+            assert (name in shown) == (model in (PAGES, SESSIONS))
+    (ends,) = query(project, "select max(date_trunc('hour', end_time)) + interval 1 hour from fullstory_models.pages")
+    until = f" {ends[0].astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    assert until in str(newest(project, PAGES)["top_pages"].value)
+
+
+def require_lineage(project) -> None:
+    """Check that a column of a view leads, step by step, to the columns of the events table."""
+    deps = {("users", "rage_clicks")}
+    for model in (USERS, SESSIONS, EVENTS_VIEW):
+        lineage = newest(project, model)["dagster/column_lineage"].value
+        assert isinstance(lineage, dg.TableColumnLineage)
+        assert {*lineage.deps_by_column} == {column.name for column in model.columns}
+        deps = {
+            ("/".join(dep.asset_key.path), dep.column_name) for _, name in deps for dep in lineage.deps_by_column[name]
+        }
+    assert deps == {("acme/events", "EventType"), ("acme/events", "EventModFrustrated")}
+
+
 def test_a_run_that_loads_brings_them_up_to_date(modelled):
     windows = modelled.windows(*range(6))
     assert modelled.run(windows[:3]).success
@@ -64,8 +94,11 @@ def test_a_run_that_loads_brings_them_up_to_date(modelled):
     for model in ALL:
         (record,) = modelled.instance.fetch_materializations(model_key(model), limit=1).records
         assert record.asset_materialization.metadata["windows"].value == 3
+    require_pictures(modelled)
     assert materialize(modelled, full_refresh=True).success
     assert made(modelled) == kept
+    require_pictures(modelled)
+    require_lineage(modelled)
 
 
 def test_a_window_that_changes_changes_them(modelled):
@@ -144,11 +177,14 @@ def test_catch_up_does_not_ask_for_windows_again_because_of_them(recent):
 
 def test_every_column_is_shown(modelled):
     graph = modelled.definitions.resolve_asset_graph()
+    sessions = graph.get(model_key(SESSIONS)).metadata["dagster/column_schema"]
     for model in ALL:
         node = graph.get(model_key(model))
         shown = node.metadata["dagster/column_schema"]
         assert [column.name for column in shown.columns] == [column.name for column in model.columns]
         assert node.description == model.description
+    (clicks,) = (column for column in sessions.columns if column.name == "rage_clicks")
+    assert clicks.description.endswith(" Made of `events.event_mod_frustrated`, `events.event_type`.")
     for model in (SESSIONS, data_destinations_of("acme")):
         assert graph.get(model_key(model)).parent_keys == {dg.AssetKey(["acme", "events"])}
 

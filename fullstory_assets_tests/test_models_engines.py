@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import psycopg2
 import pytest
 
 from fullstory_assets.assets.model_checks import _KEYED, _KEYS, _SUMS
+from fullstory_assets.assets.top_pages import pictures, seen_pages
 from fullstory_assets.errors import WarehouseError
 from fullstory_assets.models.data_destinations import data_destinations_of
 from fullstory_assets.models.declared import EVENTS_VIEW, MODELS, SESSIONS, USERS
@@ -23,6 +25,7 @@ from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
 from fullstory_assets.warehouses.postgres import PostgresWarehouse
 from fullstory_assets_tests import models_in_python as expected
 from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
+from fullstory_assets_tests.contracts.staging import MIDNIGHT
 from fullstory_assets_tests.gcs_server import GCSServer, gcs_server
 from fullstory_assets_tests.models_world import ORGS, ModelsWorld
 from fullstory_assets_tests.postgres_server import PostgresServer
@@ -126,6 +129,9 @@ def test_every_column_is_right_and_stays_so(world: ModelsWorld):
         assert comments(world.warehouse, model.name) == {it.name: it.description for it in model.columns}
     for query in queries_of_checks(world.models):
         assert world.warehouse.query(query)
+    pages, until = world.models.name("pages"), MIDNIGHT + timedelta(days=1)
+    assert sorted(seen_pages(world.warehouse, pages, until)) == expected.seen_pages(found["pages"]) != []
+    assert " 2026-01-02 " in pictures(world.warehouse, pages)["top_pages"].value
 
 
 def queries_of_checks(models: Models) -> list[str]:

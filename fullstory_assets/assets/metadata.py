@@ -13,6 +13,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from fullstory_assets.assets.model_keys import TOLD_MODELS
+from fullstory_assets.assets.window_counts import window_counts
 from fullstory_assets.checks import NEW_FIELDS_SHOWN
 from fullstory_assets.outcomes import Step, WindowDone
 from fullstory_assets.storage.base import Storage
@@ -85,6 +86,7 @@ def _events(done: WindowDone, keys: ObjectKeys, storage: Storage) -> Metadata:
         staged = done.staged or read_staged(path)
         summary = staged.summary
         metadata["exported_at"] = dg.MetadataValue.timestamp(staged.exported_at)
+        metadata |= window_counts(path)
         if summary.first_event and summary.last_event:
             metadata["first_event"] = dg.MetadataValue.timestamp(summary.first_event)
             metadata["last_event"] = dg.MetadataValue.timestamp(summary.last_event)

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from fullstory_assets.assets.events import asset_keys
+from fullstory_assets.assets.model_columns import column_lineage, column_schema
 from fullstory_assets.assets.model_keys import GROUP, last_told, model_key
 from fullstory_assets.config import Organization, Settings
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
@@ -68,6 +69,7 @@ def build_models_assets(
         pool="fullstory_models",
     )
     def models(context: dg.AssetExecutionContext, config: ModelsConfig) -> Iterator[Any]:
+        from fullstory_assets.assets.top_pages import pictures_by_model
         from fullstory_assets.models.update import Models
 
         warehouse = getattr(context.resources, WAREHOUSE)
@@ -79,15 +81,19 @@ def build_models_assets(
                 made.rebuild(org, keep_notes=True)
             else:
                 made.update(org, keep_notes=True)
+        shown = pictures_by_model(warehouse, plan, context.log)
         for model in plan.models_of(*loaded):
             ((rows,),) = warehouse.query(f"select count(*) from {made.name(model.name)}")  # noqa: S608 - our own name
-            yield dg.MaterializeResult(model_key(model), metadata={"dagster/row_count": rows})
+            # Not by each run that loads: some 40 KB for something that never changes.
+            lineage = {"dagster/column_lineage": column_lineage(model, [*events.values()])}
+            yield dg.MaterializeResult(
+                model_key(model), metadata={"dagster/row_count": rows, **lineage, **shown.get(model.name, {})}
+            )
 
     return models
 
 
 def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], warehouse_kind: str) -> dg.AssetSpec:
-    columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
     return dg.AssetSpec(
         model_key(model),
         deps=_made_of(model, plan, organizations),
@@ -98,7 +104,7 @@ def _spec(model: Model, plan: ModelPlan, organizations: Sequence[Organization], 
         kinds={warehouse_kind, model.kind},
         owners=["team:data"],
         metadata={
-            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/column_schema": column_schema(model),
             "dagster/table_name": f"{plan.schema}.{plan.named(model.name)}",
         },
     )

@@ -15,6 +15,7 @@ import dagster as dg
 from fullstory_assets.assets.metadata import window_metadata
 from fullstory_assets.assets.model_keys import last_told, model_key
 from fullstory_assets.assets.partitions import windows_of
+from fullstory_assets.assets.top_pages import pictures_by_model
 from fullstory_assets.checks import Evaluation, evaluate
 from fullstory_assets.config import Organization
 from fullstory_assets.config.storages import Keep
@@ -167,9 +168,10 @@ class SyncStep:
     def _record_models(self) -> Iterator[dg.AssetMaterialization]:
         """Yield that the models are up to date, once for the run: they are not made of windows."""
         if self._plan and "events" in self._steps and self._done and not self._behind:
-            metadata = {"organization": self._organization.name, "windows": self._done}
+            common = {"organization": self._organization.name, "windows": self._done}
+            shown = pictures_by_model(cast("SqlWarehouse", self._warehouse), self._plan, self._context.log)
             for model in self._plan.models_of(self._organization.name):
-                yield dg.AssetMaterialization(model_key(model), metadata=metadata)
+                yield dg.AssetMaterialization(model_key(model), metadata={**common, **shown.get(model.name, {})})
 
     def _text_of_models(self, error: Exception) -> str:
         return (

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fullstory_assets.models.data_destinations import data_destinations_of
 from fullstory_assets.models.declared import MODELS, Model
+from fullstory_assets.models.lineage import made_of_text
+from fullstory_assets.schema import Column
 
 START, END = "<!-- models: made by `make docs` -->\n", "<!-- end of models -->"
 """Between these two marks of a page stand the tables."""
@@ -18,19 +20,23 @@ def models_text() -> str:
 
 def _section(model: Model) -> str:
     key = f" One row for each {', '.join(f'`{name}`' for name in model.key)}." if model.key else ""
-    rows = [f"| `{column.name}` | {column.type} | {column.description} |" for column in model.columns]
     return "\n".join(
         [
             f"### {model.name}",
             "",
             f"A {model.kind}. {model.description}{key}",
             "",
-            "| column | type | |",
-            "| --- | --- | --- |",
-            *rows,
+            "| column | type | | made of |",
+            "| --- | --- | --- | --- |",
+            *(_row(model, column) for column in model.columns),
             "",
         ]
     )
+
+
+def _row(model: Model, column: Column) -> str:
+    made_of = made_of_text(model.name, column.name)
+    return f"| `{column.name}` | {column.type} | {column.description} | {made_of} |"
 
 
 def write_models(page: Path) -> None:
