@@ -23,7 +23,7 @@ def counts(folder: Path, rows: Sequence[dict], *, group: int = 1_000) -> dict[st
 
 
 def test_they_are_those_of_the_models_sessions(tmp_path):
-    visits = Visits(7)
+    visits = Visits(1)
     for _ in range(60):
         visits.change(0)
     total = dict.fromkeys(("sessions", "page_views", *OF_SESSIONS), 0)
