@@ -59,7 +59,7 @@ reliability: .venv/ready ## Break it in every way, count the rows, into docs/rel
 
 contracts: .venv/ready ## Run what every warehouse and storage has to pass, into docs/
 	$(BIN)/python -m fullstory_assets_tests.contracts --write
-	$(BIN)/pytest --numprocesses 2 -m long $(addprefix fullstory_assets_tests/test_,cut_over.py dbt.py models_assets.py models_engines.py models_update.py)
+	$(BIN)/pytest --numprocesses 2 -m long $(addprefix fullstory_assets_tests/test_,cut_over.py dbt.py live.py models_assets.py models_engines.py models_update.py)
 
 chaos: .venv/ready ## The same with hundreds of kills, for much longer
 	$(BIN)/python -m fullstory_assets_tests.reliability --long --write

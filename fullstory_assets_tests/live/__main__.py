@@ -35,7 +35,7 @@ def settings_of(kind: str, environ: Mapping[str, str], cwd: Path) -> Settings:
     if not settings.configured:
         raise ConfigError(
             f"There is no configuration: FULLSTORY_ASSETS_CONFIG is not set, and {cwd} has no fullstory.yaml.",
-            remedy=f"Name one whose `warehouse` is of the kind {kind}, and whose schema may be made and dropped beside.",
+            remedy=f"Name one whose `warehouse` is of the kind {kind}: schemas are made there and dropped.",
         )
     if settings.warehouse.kind != kind:
         raise ConfigError(

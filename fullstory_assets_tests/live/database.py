@@ -174,17 +174,16 @@ class LiveDatabase:
 
     def _found(self, table: str, columns: Sequence[str]) -> tuple[str, list[str]]:
         """Return how a statement calls the table and the values of its columns, in whatever case they are spelled."""
-        wanted = [TableSchema((Column(name, _TYPES.get(name.lower(), "text"), ""),)) for name in columns]
+        dialect, json_text = self._own.dialect, DIALECTS[self._kind].json_text
+        wanted = TableSchema(tuple(Column(name, _TYPES.get(name.lower(), "text"), "") for name in columns))
+        found = self._own.find(table, wanted)
+        assert found, f"{table} is not there"
+        target, matching = found
         values: list[str] = []
-        target = ""
-        for schema in wanted:
-            found = self._own.find(table, schema)
-            assert found, f"{table} is not there"
-            target, matching = found
-            (column,) = matching.found.values()
-            value = self._own.dialect.quoted(column.name)
-            is_json = column.type.lower() in _JSON_TYPES
-            values.append(DIALECTS[self._kind].json_text.format(value=value) if is_json else value)
+        for name in columns:
+            column = matching.found[name]
+            value = dialect.quoted(column.name)
+            values.append(json_text.format(value=value) if column.type.lower() in _JSON_TYPES else value)
         return target, values
 
     def _remove_files(self) -> None:
@@ -230,8 +229,8 @@ def _load_and_die(
 ) -> None:
     """Load as `replace_windows` does, and be killed: right before the commit, or at some moment from there on."""
     kind = place.warehouse.kind
-    module, name = import_module(f"fullstory_assets.warehouses.{kind}"), _LAST_BEFORE_COMMIT.get(kind)
-    name = name or "require_loaded_rows"
+    module = import_module(f"fullstory_assets.warehouses.{kind}")
+    name = _LAST_BEFORE_COMMIT.get(kind, "require_loaded_rows")
     original = getattr(module, name)
 
     def fatal(*values: object) -> object:
