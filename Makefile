@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-servers coverage bench reliability contracts chaos fuzz lint format docs lock clean
+.PHONY: help setup demo dev test test-servers test-live coverage bench reliability contracts chaos fuzz lint format docs lock clean
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -41,6 +41,9 @@ BIGQUERY := fullstory_assets_tests/bigquery_server
 	HOME=$(CURDIR)/.venv-bigquery/home .venv-bigquery/bin/python $(BIGQUERY)/extensions.py
 	@touch $@
 
+test-live: .venv/ready ## What every warehouse has to pass, on your own (WAREHOUSE=redshift|bigquery|snowflake|postgres|duckdb)
+	@$(BIN)/python -m fullstory_assets_tests.live $(WAREHOUSE)
+
 coverage: .venv/ready ## Run all tests and show which lines they miss
 	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing:skip-covered
 
@@ -54,9 +57,9 @@ bench: .venv/ready ## Measure speed and memory anew, into docs/performance.md (f
 reliability: .venv/ready ## Break it in every way, count the rows, into docs/reliability.md
 	$(BIN)/python -m fullstory_assets_tests.reliability --write
 
-contracts: .venv/ready ## Run what every warehouse has to pass, into docs/warehouses.md
+contracts: .venv/ready ## Run what every warehouse and storage has to pass, into docs/
 	$(BIN)/python -m fullstory_assets_tests.contracts --write
-	$(BIN)/pytest --numprocesses 2 -m long $(addprefix fullstory_assets_tests/test_,cut_over.py dbt.py models_assets.py models_engines.py models_update.py)
+	$(BIN)/pytest --numprocesses 2 -m long $(addprefix fullstory_assets_tests/test_,cut_over.py dbt.py live.py models_assets.py models_engines.py models_update.py)
 
 chaos: .venv/ready ## The same with hundreds of kills, for much longer
 	$(BIN)/python -m fullstory_assets_tests.reliability --long --write

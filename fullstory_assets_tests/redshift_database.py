@@ -73,6 +73,7 @@ class RedshiftDatabase:
         server.create_database(name)
         self.server, self.storage, self.custom_vars = server, storage, custom_vars
         self.s3_port = s3_port
+        self.json_limit = self.text_limit if custom_vars == "varchar" else None
         self.address: dict[str, Any] = {"host": "127.0.0.1", "port": server.port, "user": "postgres", "dbname": name}
         self.dialect = redshift_dialect(custom_vars=custom_vars)
 

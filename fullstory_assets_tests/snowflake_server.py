@@ -74,7 +74,7 @@ def address_of(port: int) -> dict[str, Any]:
 class SnowflakeDatabase:
     """A fresh database of the server."""
 
-    text_limit = None
+    text_limit = json_limit = None
 
     def __init__(self, port: int, name: str) -> None:
         self.name = name

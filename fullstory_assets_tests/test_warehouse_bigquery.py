@@ -73,7 +73,7 @@ def uploaded(windows: Sequence[StagedWindow]) -> list[StagedWindow]:
 class BigQueryDatabase:
     """A fresh dataset of the server."""
 
-    text_limit = None
+    text_limit = json_limit = None
 
     def __init__(self, server: BigQueryServer, name: str) -> None:
         self.server = server

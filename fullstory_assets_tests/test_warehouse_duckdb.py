@@ -46,7 +46,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 class DuckDBDatabase:
     """A database with a reader in this process, which DuckDB allows beside a loader."""
 
-    text_limit = None
+    text_limit = json_limit = None
 
     def __init__(self, path: Path) -> None:
         self.path = path

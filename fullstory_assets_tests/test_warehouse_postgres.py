@@ -48,7 +48,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 class PostgresDatabase:
     """A fresh database of the server."""
 
-    text_limit = None
+    text_limit = json_limit = None
 
     def __init__(self, server: PostgresServer, name: str) -> None:
         self.address: dict[str, Any] = {"host": "127.0.0.1", "port": server.port, "user": "postgres", "dbname": name}

@@ -21,20 +21,12 @@ from fullstory_assets_tests.redshift_database import RedshiftDatabase
 
 pytest_plugins = ["fullstory_assets_tests.s3_fixtures", "fullstory_assets_tests.redshift_fixtures"]
 
-VARIABLES = {f"evt_variable_{i}_str": f"value {i} é" for i in range(10_000)}
-
 
 class TestRedshift(WarehouseContract):
     @pytest.fixture(scope="module")
     @classmethod
     def new_database(cls, new_redshift_database: Callable[..., RedshiftDatabase]) -> NewDatabase:
         return lambda: nullcontext(new_redshift_database())
-
-    def test_ten_thousand_custom_variables_arrive(self, arrive: Callable[..., list[Any]]):
-        """A text of Redshift has 65,535 bytes: as many arrive as fit, and what arrives is JSON."""
-        (found,) = arrive(CUSTOM_VARS, json.dumps(VARIABLES))
-        assert json.loads(found).items() <= VARIABLES.items()
-        assert 65_535 - 60 < len(found.encode()) <= 65_535
 
 
 class TestRedshiftWithSuper(ValueCases):

@@ -27,6 +27,11 @@ class Database(Protocol):
         """Bytes that fit into a text column, `None` when that is no concern."""
         ...
 
+    @property
+    def json_limit(self) -> int | None:
+        """Bytes that fit into a column of JSON, `None` when that is no concern."""
+        ...
+
     def warehouse(self) -> Warehouse:
         """Return a new warehouse object on this database, as another loader would have it."""
         ...
