@@ -99,11 +99,11 @@ def events(of: Iterable[dict[str, Any]]) -> Rows:
 def custom(row: dict[str, Any]) -> dict[str, Any]:
     """Return the custom variables with columns of their own."""
     found = json.loads(row["CustomVars"] or "{}")
-    price, count, gift = (found.get(name) for name in ("evt_price_real", "evt_count_int", "evt_gift_bool"))
+    price, count, gift = (found.get(name) for name in ("evt_price_real", "evt_order.Count_int", "evt_gift_bool"))
     return {
         "evt_price_real": float(price) if isinstance(price, int | float) else None,
         "evt_name_str": found.get("evt_Name_str") or None,
-        "evt_count_int": count if isinstance(count, int) and abs(count) < 10**18 else None,
+        "evt_order_count_int": count if isinstance(count, int) and abs(count) < 10**18 else None,
         "evt_gift_bool": None if gift is None else str(gift).lower(),
     }
 

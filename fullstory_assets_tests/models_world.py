@@ -21,7 +21,7 @@ from fullstory_assets_tests.visits import HOURS, Visits
 
 ORGS = ("acme", "globex")
 TABLE = "fullstory_events"
-CUSTOM_VARS = ("evt_price_real", "evt_Name_str", "evt_count_int", "evt_gift_bool")
+CUSTOM_VARS = ("evt_price_real", "evt_Name_str", "evt_order.Count_int", "evt_gift_bool")
 REPLAYS = "https://app.test/ui/o-1/session/"
 
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from fullstory_assets.models.base import ModelPlan, OrganizationEvents
 from fullstory_assets.models.update import Models
@@ -47,6 +49,13 @@ def warehouse(tmp_path_factory):
 def test_a_query_finds_something(warehouse, page, query):
     now = query.replace("current_date", TOMORROW).replace("current_timestamp", NEXT_YEAR)
     assert warehouse.query(now), page
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "redshift", "snowflake", "bigquery"])
+@pytest.mark.parametrize("query", [query for page, query in QUERIES if page == "docs/cookbook.md"])
+def test_a_query_is_one_in_other_dialects(query, dialect):
+    (written,) = sqlglot.transpile(query, read="duckdb", write=dialect)
+    assert isinstance(sqlglot.parse_one(written, dialect=dialect), exp.Query)
 
 
 def test_there_are_a_dozen():

@@ -47,10 +47,10 @@ def test_sessions_count_the_chosen_types_of_events(world):
 
 
 def test_a_custom_variable_gets_a_column_when_it_is_chosen(world):
-    assert "evt_count_int" not in made(world, PLAN)["sessions"]
-    tables = made(world, replace(PLAN, custom_vars=("evt_count_int",)))
-    assert tables["sessions"][-1] == tables["events"][-1] == "evt_count_int"
-    assert world.warehouse.query("select sum(evt_count_int) <> 0 from chosen.sessions") == [(True,)]
+    assert "evt_order_count_int" not in made(world, PLAN)["sessions"]
+    tables = made(world, replace(PLAN, custom_vars=("evt_order.Count_int",)))
+    assert tables["sessions"][-1] == tables["events"][-1] == "evt_order_count_int"
+    assert world.warehouse.query("select sum(evt_order_count_int) <> 0 from chosen.sessions") == [(True,)]
 
 
 def test_models_have_the_names_that_they_are_given(world):
@@ -99,8 +99,8 @@ def test_the_configuration_knows_all_models():
         ({"event_types": ["clicks"]}, "clicks is not among the event types: abandon, "),
         ({"custom_vars": ["plan"]}, "one of _int, _real, "),
         ({"custom_vars": ["user_plans_strs"]}, "one of _int, _real, "),
-        ({"custom_vars": ["evt_a'b_str"]}, "letters, digits and `_`"),
-        ({"custom_vars": ["evt_a_str", "evt_A_str"]}, "would have one column"),
+        ({"custom_vars": ["evt_a'b_str"]}, "letters, digits, `_`, `.`"),
+        ({"custom_vars": ["evt_a.b_str", "evt_A_b_str"]}, "would have one column"),
         ({"names": {"visits": "x"}}, "names.visits"),
         ({"names": {"sessions": "a b"}}, "letters, digits and `_`"),
         ({"names": {"sessions": "Users"}}, "users is the name of something else"),

@@ -23,10 +23,10 @@ _PAGES = (
     None,
 )
 _CUSTOM = (
-    '{"evt_price_real": 0.5, "evt_Name_str": "it\'s", "evt_count_int": 12}',
-    '{"evt_price_real": 1e-7, "evt_Name_str": "", "evt_count_int": -3, "evt_gift_bool": true}',
-    '{"evt_price_real": 20, "evt_count_int": 1.5, "evt_gift_bool": null}',
-    '{"evt_price_real": "free", "evt_count_int": 123456789012345678901, "evt_name_str": "of another case"}',
+    '{"evt_price_real": 0.5, "evt_Name_str": "it\'s", "evt_order.Count_int": 12}',
+    '{"evt_price_real": 1e-7, "evt_Name_str": "", "evt_order.Count_int": -3, "evt_gift_bool": true}',
+    '{"evt_price_real": 20, "evt_order.Count_int": 1.5, "evt_gift_bool": null}',
+    '{"evt_price_real": "free", "evt_order.Count_int": 123456789012345678901, "evt_name_str": "of another case"}',
 )
 _SERVER = 0.04
 _NULL = 0.15

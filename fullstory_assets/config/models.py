@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Annotated, Literal, get_args
 
@@ -22,8 +23,8 @@ _TAKEN = {"session_hours", "changed_windows", "touched_sessions", "model_state"}
 CustomVar = Annotated[
     str,
     matching(
-        rf"(user|evt|page)_[A-Za-z0-9_]{{0,200}}({'|'.join(CUSTOM_TYPES)})",
-        f"`user_`, `evt_` or `page_`, letters, digits and `_`, and one of {', '.join(CUSTOM_TYPES)}",
+        rf"(user|evt|page)_[A-Za-z0-9_. -]{{0,200}}({'|'.join(CUSTOM_TYPES)})",
+        f"`user_`, `evt_` or `page_`, letters, digits, `_`, `.`, `-` and spaces, and one of {', '.join(CUSTOM_TYPES)}",
     ),
 ]
 """Name of a custom variable with one value."""
@@ -42,9 +43,9 @@ def _known(event_types: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _apart(custom_vars: tuple[str, ...]) -> tuple[str, ...]:
-    names = [name.lower() for name in custom_vars]
+    names = [re.sub("[^a-z0-9_]", "_", name.lower()) for name in custom_vars]
     if len(set(names)) < len(names):
-        raise ValueError("two of them would have one column; names of columns have no case")
+        raise ValueError("two of them would have one column; names of columns have no case, and `_` for `.`")
     return custom_vars
 
 
@@ -75,7 +76,7 @@ class ModelSettings(Section):
     custom_vars: Annotated[tuple[CustomVar, ...], AfterValidator(_apart)] = Field(
         default=(),
         description="Custom variables with a column of their own in `events` and, their last value, in `sessions`: "
-        "names as in `CustomVars`, such as `user_plan_str`.",
+        "names as in `CustomVars`, such as `user_plan_str`; that of `evt_order.total_real` is `evt_order_total_real`.",
     )
     names: Annotated[dict[ModelName, SqlName], AfterValidator(_free)] = Field(
         default_factory=dict, description="What models are called in the warehouse, such as `sessions: visits`."

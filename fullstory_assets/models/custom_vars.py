@@ -5,6 +5,8 @@ A value of another type is NULL in the column, and stays in `custom_vars`, where
 
 from __future__ import annotations
 
+import re
+
 from fullstory_assets.models.dialects import ModelDialect
 from fullstory_assets.schema import CUSTOM_TYPES, Column, ColumnType
 
@@ -19,11 +21,18 @@ def type_of(name: str) -> ColumnType:
     return CUSTOM_TYPES[name[name.rindex("_") :]]
 
 
+def column_name(name: str) -> str:
+    """Return the name of that column."""
+    return re.sub("[^a-z0-9_]", "_", name.lower())
+
+
 def column_of(name: str) -> Column:
-    """Return the column of a custom variable: its name in small letters."""
+    """Return the column of a custom variable: its name in small letters, with `_` for `.`, `-` and spaces."""
     kind = type_of(name)
     words = {"int64": "a whole number", "float64": "a number"}.get(kind, "text")
-    return Column(name.lower(), kind, f"Custom variable `{name}`, {words}; in sessions its last value.", personal=True)
+    return Column(
+        column_name(name), kind, f"Custom variable `{name}`, {words}; in sessions its last value.", personal=True
+    )
 
 
 def value_of(name: str, custom_vars: str, dialect: ModelDialect, type_name: str, *, is_text: bool) -> str:
