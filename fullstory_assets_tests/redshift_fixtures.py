@@ -22,11 +22,14 @@ def redshift_server(s3: Any) -> Iterator[RedshiftServer]:
 @pytest.fixture
 def redshift(redshift_server: RedshiftServer) -> RedshiftServer:
     """The server, with nothing left from the test before."""
-    redshift_server.statements.clear()
-    redshift_server.users.clear()
-    redshift_server.passwords.clear()
-    redshift_server.strange_roles.clear()
-    return redshift_server
+    return emptied(redshift_server)
+
+
+def emptied(server: RedshiftServer) -> RedshiftServer:
+    """Return the server without what a test has told it."""
+    for told in (server.statements, server.users, server.passwords, server.strange_roles):
+        told.clear()
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +39,7 @@ def new_redshift_database(redshift_server: RedshiftServer, s3: Any, s3_port: int
     def new(custom_vars: Literal["varchar", "super"] = "varchar") -> RedshiftDatabase:
         name = f"t{uuid4().hex}"
         s3.create_bucket(Bucket=name)
-        return RedshiftDatabase(redshift_server, name, S3Storage(s3, name, PREFIX), s3_port, custom_vars)
+        return RedshiftDatabase(emptied(redshift_server), name, S3Storage(s3, name, PREFIX), s3_port, custom_vars)
 
     return new
 
