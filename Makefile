@@ -90,5 +90,5 @@ lock: .venv/ready ## Pin the newest versions that pyproject.toml allows
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o $(BIGQUERY)/requirements.lock
 
 clean: ## Remove .venv, caches, and the demo's data (not yours)
-	rm -rf .venv .venv-bigquery .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .logs_queue logs .fuzz data/demo data/sandbox data/benchmarks
+	rm -rf .venv .venv-bigquery .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist .nux .telemetry .logs_queue logs .fuzz data/demo data/sandbox data/benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -13,7 +15,9 @@ from fullstory_assets import sensors
 from fullstory_assets.sandbox.app import SandboxApp
 from fullstory_assets.sandbox.events import ShopEvents
 from fullstory_assets.sandbox.server import SandboxServer
+from fullstory_assets.windows import ExportWindow
 from fullstory_assets_tests.project import EVENTS_PER_HOUR, Project
+from fullstory_assets_tests.reliability.crash_server import CrashServer, Order
 from fullstory_assets_tests.sensor_world import Hour, hours_ago
 
 # A busy machine is slow at times; how long an example takes says nothing here.
@@ -38,6 +42,25 @@ def app() -> SandboxApp:
 def sandbox(app: SandboxApp) -> Iterator[SandboxServer]:
     with SandboxServer(app) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def crash_server() -> Iterator[CrashServer]:
+    server = CrashServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def kill(crash_server: CrashServer, sandbox: SandboxServer) -> Callable[..., None]:
+    """Return a function that runs windows in a process that dies at a call of `module:Class.name`."""
+
+    def kill(project: Project, windows: Sequence[ExportWindow], function: str, call: int = 1) -> None:
+        starts = [window.start for window in windows]
+        order = Order(str(project.folder), starts, function, call, url=sandbox.url, environment={**os.environ})
+        assert crash_server.run(order) == -signal.SIGKILL
+
+    return kill
 
 
 @pytest.fixture

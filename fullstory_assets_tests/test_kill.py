@@ -1,12 +1,11 @@
 """`kill -9` at every step, then the same again: the table is right, and the same export was used."""
 
 import os
-import signal
 
 import pytest
 
 from fullstory_assets_tests.project import truth
-from fullstory_assets_tests.reliability.crash_server import CrashServer, Order
+from fullstory_assets_tests.reliability.crash_server import Order
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs that are killed are forked")
 
@@ -29,31 +28,12 @@ MOMENTS = {
 """Where the process dies: in which function, at which call."""
 
 
-@pytest.fixture(scope="module")
-def server():
-    server = CrashServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def kill(server, sandbox):
-    """Run windows in a process that dies at a moment."""
-
-    def kill(project, windows, moment: str | tuple[str, int]) -> None:
-        function, call = MOMENTS[moment] if isinstance(moment, str) else moment
-        starts = [window.start for window in windows]
-        assert server.run(Order(str(project.folder), starts, function, call, url=sandbox.url)) == -signal.SIGKILL
-
-    return kill
-
-
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_then_run_again(project, app, kill, moment):
     windows = project.windows(0)
     if moment == "export_pending":
         app.add_fault("slow=0.5")
-    kill(project, windows, moment)
+    kill(project, windows, *MOMENTS[moment])
     assert app.count(CREATED) == 1
 
     assert project.run(windows).success
@@ -64,7 +44,7 @@ def test_killed_then_run_again(project, app, kill, moment):
 
 def test_what_was_recorded_before_the_kill_stays_done(project, app, kill):
     windows = project.windows(*range(6))
-    kill(project, windows, ("fullstory_assets.export:Exporter.finish", 3))
+    kill(project, windows, "fullstory_assets.export:Exporter.finish", 3)
 
     assert project.statuses(windows).count("MATERIALIZED") == 3
     project.run(windows[3:])
@@ -75,7 +55,7 @@ def test_what_was_recorded_before_the_kill_stays_done(project, app, kill):
 
 def test_a_group_that_is_killed_in_its_load_is_not_there_at_all_and_comes_with_the_next_run(project, app, kill):
     windows = project.windows(*range(6))
-    kill(project, windows, "load_before_commit")
+    kill(project, windows, *MOMENTS["load_before_commit"])
 
     assert project.rows() == {}
     assert project.run(windows).success
@@ -86,18 +66,18 @@ def test_a_group_that_is_killed_in_its_load_is_not_there_at_all_and_comes_with_t
 def test_a_reload_that_is_killed_leaves_the_old_rows(project, kill):
     windows = project.windows(0)
     project.run(windows)
-    kill(project, windows, "load_before_commit")
+    kill(project, windows, *MOMENTS["load_before_commit"])
 
     assert project.rows() == truth(windows)
 
 
-def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(new_project, app, server, sandbox):
+def test_when_dagsters_database_fails_the_process_ends_and_waits_for_no_export(new_project, app, crash_server, sandbox):
     project = new_project({"every": "12h"})
     windows = project.windows(*range(4))
     app.add_fault("stuck", hour=windows[3].start)
     storing = "dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.store_event"
     starts = [window.start for window in windows]
-    server.run(Order(str(project.folder), starts, storing, 30, fails=True, url=sandbox.url))
+    crash_server.run(Order(str(project.folder), starts, storing, 30, fails=True, url=sandbox.url))
 
     assert app.count(CREATED) == 4
     assert project.run(windows[:3]).success

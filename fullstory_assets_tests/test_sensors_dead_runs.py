@@ -8,12 +8,12 @@ import pytest
 from fullstory_assets import dead_runs
 from fullstory_assets_tests.project import truth
 from fullstory_assets_tests.sensor_world import Ticks, windows_of
-from fullstory_assets_tests.test_kill import kill
+from fullstory_assets_tests.test_kill import MOMENTS
 
 
-def test_a_dead_run_is_ended_and_its_windows_are_asked_for_again(recent, sandbox, monkeypatch):
+def test_a_dead_run_is_ended_and_its_windows_are_asked_for_again(recent, kill, monkeypatch):
     windows = windows_of(recent, 9)
-    kill(recent, sandbox, 9, "load_before_commit")
+    kill(recent, windows, *MOMENTS["load_before_commit"])
     ticks = Ticks(recent)
     assert not ticks.requests()
 
@@ -59,8 +59,8 @@ class Silent:
 
 
 @pytest.fixture
-def silent(recent, sandbox) -> Silent:
-    kill(recent, sandbox, 3, "load_before_commit")
+def silent(recent, kill) -> Silent:
+    kill(recent, windows_of(recent, 3), *MOMENTS["load_before_commit"])
     return Silent(recent.instance)
 
 

@@ -15,8 +15,8 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Order:
         settled: Whether the late events are there.
         load_rows: Most rows of one load; a run through Dagster takes no notice.
         url: Address of a sandbox, for a run through Dagster; empty for one without.
+        environment: Variables that it has beside those with which the server was started.
     """
 
     folder: str
@@ -58,6 +59,7 @@ class Order:
     settled: bool = False
     load_rows: int = LOAD_ROWS
     url: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class CrashServer:
@@ -141,6 +143,7 @@ def backfill_with_dagster(order: Order) -> None:
 
 
 def attempt(order: Order) -> None:
+    os.environ.update(order.environment)
     if order.function:
         die_in(order)
     (backfill_with_dagster if order.url else backfill)(order)

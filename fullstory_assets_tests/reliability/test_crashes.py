@@ -97,13 +97,6 @@ class Crashes:
         return replace(order, function=function, call=call, delay=delay, load_rows=load_rows)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[CrashServer]:
-    server = CrashServer()
-    yield server
-    server.stop()
-
-
 @contextmanager
 def copied(database: Path, folder: Path) -> Iterator[duckdb.DuckDBPyConnection | None]:
     """Open a copy of a database as a dead writer left it, so that the next run finds it untouched."""
@@ -127,8 +120,8 @@ def states(database: Path, folder: Path) -> dict[ExportWindow, State]:
 
 
 @pytest.mark.parametrize("seed", [SEED, *(pytest.param(SEED + i, marks=pytest.mark.long) for i in range(1, 15))])
-def test_a_backfill_that_is_killed_again_and_again(server, tmp_path, tally, seed):
-    crashes = Crashes(server, seed)
+def test_a_backfill_that_is_killed_again_and_again(crash_server, tmp_path, tally, seed):
+    crashes = Crashes(crash_server, seed)
     world, folder = World(tmp_path / "data", at_most=EVENTS_PER_WINDOW), tmp_path / "copy"
     folder.mkdir()
     before: dict[ExportWindow, State] = {window: frozenset() for window in EVERY}
@@ -160,9 +153,11 @@ def late_sandbox() -> Iterator[tuple[LateEvents, SandboxServer]]:
 
 
 @pytest.mark.parametrize(("hours", "kills"), [(6, 3), pytest.param(HOURS, 60, marks=pytest.mark.long)])
-def test_a_backfill_through_dagster_that_is_killed_again_and_again(server, tmp_path, late_sandbox, tally, hours, kills):
+def test_a_backfill_through_dagster_that_is_killed_again_and_again(
+    crash_server, tmp_path, late_sandbox, tally, hours, kills
+):
     source, sandbox = late_sandbox
-    crashes = Crashes(server, SEED)
+    crashes = Crashes(crash_server, SEED)
     project = Project(tmp_path, sandbox.url)
     every = project.windows(*range(9, 9 + hours))
     while missing := not_materialized(project, every):
