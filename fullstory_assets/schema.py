@@ -8,6 +8,7 @@ engine spells its type belongs to that engine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,6 +71,12 @@ CUSTOM_TYPES: dict[str, ColumnType] = {
 }  # fmt: skip
 """Types of custom variables by the end of their name (https://help.fullstory.com/hc/en-us/articles/360020623234); lists,
 such as `_strs`, are not among them."""
+
+
+def custom_column(name: str) -> str:
+    """Return the column that a custom variable has in models: its name in small letters, other characters as `_`."""
+    return re.sub("[^a-z0-9_]", "_", name.lower())
+
 
 EVENT_TYPES: dict[str, str] = {
     "abandon": "form_abandon", "backgrounded": "background", "change": "change", "click": "click",

@@ -100,6 +100,7 @@ def test_the_configuration_knows_all_models():
         ({"custom_vars": ["plan"]}, "one of _int, _real, "),
         ({"custom_vars": ["user_plans_strs"]}, "one of _int, _real, "),
         ({"custom_vars": ["evt_a'b_str"]}, "letters, digits, `_`, `.`"),
+        ({"custom_vars": [f"evt_{'a' * 50}_str"]}, "at most 57 characters"),
         ({"custom_vars": ["evt_a.b_str", "evt_A_b_str"]}, "would have one column"),
         ({"names": {"visits": "x"}}, "names.visits"),
         ({"names": {"sessions": "a b"}}, "letters, digits and `_`"),

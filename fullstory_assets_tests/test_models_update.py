@@ -58,6 +58,21 @@ def test_a_load_that_died_before_the_update_is_made_up_for(world):
     world.require_equal_to_anew("acme")
 
 
+def test_events_without_a_time_are_in_no_session(world):
+    """Tables of others may have some; a session of theirs gets other events later."""
+    columns = 'insert into fullstory_events ("OrgId", "UserId", "SessionId", "EventId")'
+    world.warehouse.execute([f"{columns} values ('acme', 1, 1, 'a'), ('acme', 77, 1, 'b')"])
+    world.load("acme", 0, [])
+    world.models.update("acme")
+    assert world.rows(SESSIONS) == []
+    visits = Visits(4)
+    for number in (2, 3, 2):
+        world.load("acme", number, visits.hours[number])
+        assert world.models.update("acme") == Updated(1, anew=False)
+        world.require_equal_to_anew("acme")
+    assert {row["device_id"] for row in world.rows(SESSIONS)} >= {1}
+
+
 def test_an_update_that_another_has_overtaken_begins_anew(world, monkeypatch):
     visits, replace = Visits(8), DuckDBWarehouse.replace
 

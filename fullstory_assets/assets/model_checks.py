@@ -25,7 +25,8 @@ _SUMS = (
     (
         SESSIONS,
         "select coalesce(sum(total_events), 0) from {sessions}",
-        "select count(*) from {events} where session_id is not null and device_id is not null",
+        """select count(*) from {events}
+            where session_id is not null and device_id is not null and event_start is not null""",
     ),
     (USERS, "select coalesce(sum(total_sessions), 0), coalesce(sum(total_events), 0) from {users}", _OF_SESSIONS),
     (DEVICES, "select coalesce(sum(total_sessions), 0), coalesce(sum(total_events), 0) from {devices}", _OF_SESSIONS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Annotated, Literal, get_args
 
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from fullstory_assets.config.addresses import HostName
 from fullstory_assets.config.values import Section, SqlName, UtcTime, matching
-from fullstory_assets.schema import CUSTOM_TYPES, EVENT_TYPES
+from fullstory_assets.schema import CUSTOM_TYPES, EVENT_TYPES, custom_column
 
 ModelName = Literal[
     "sessions", "pages", "identifies", "events", "users", "identified_users", "anonymous_users", "devices",
@@ -23,11 +22,12 @@ _TAKEN = {"session_hours", "changed_windows", "touched_sessions", "model_state"}
 CustomVar = Annotated[
     str,
     matching(
-        rf"(user|evt|page)_[A-Za-z0-9_. -]{{0,200}}({'|'.join(CUSTOM_TYPES)})",
-        f"`user_`, `evt_` or `page_`, letters, digits, `_`, `.`, `-` and spaces, and one of {', '.join(CUSTOM_TYPES)}",
+        rf"(?=.{{1,57}}\Z)(user|evt|page)_[A-Za-z0-9_. -]*({'|'.join(CUSTOM_TYPES)})",
+        f"`user_`, `evt_` or `page_`, letters, digits, `_`, `.`, `-` and spaces, and one of {', '.join(CUSTOM_TYPES)}; "
+        "at most 57 characters",
     ),
 ]
-"""Name of a custom variable with one value."""
+"""Name of a custom variable with one value. Names of columns have 63 characters in PostgreSQL; 6 are ours."""
 
 
 def _plain(name: str) -> str:
@@ -43,7 +43,7 @@ def _known(event_types: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _apart(custom_vars: tuple[str, ...]) -> tuple[str, ...]:
-    names = [re.sub("[^a-z0-9_]", "_", name.lower()) for name in custom_vars]
+    names = [custom_column(name) for name in custom_vars]
     if len(set(names)) < len(names):
         raise ValueError("two of them would have one column; names of columns have no case, and `_` for `.`")
     return custom_vars

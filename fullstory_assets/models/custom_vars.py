@@ -5,10 +5,8 @@ A value of another type is NULL in the column, and stays in `custom_vars`, where
 
 from __future__ import annotations
 
-import re
-
 from fullstory_assets.models.dialects import ModelDialect
-from fullstory_assets.schema import CUSTOM_TYPES, Column, ColumnType
+from fullstory_assets.schema import CUSTOM_TYPES, Column, ColumnType, custom_column
 
 # Of 18 digits, as none of these is beyond 64 bits; of 255, as PostgreSQL's expressions repeat nothing more often.
 _WHOLE = "^(-?[0-9]{1,18})$"
@@ -21,17 +19,12 @@ def type_of(name: str) -> ColumnType:
     return CUSTOM_TYPES[name[name.rindex("_") :]]
 
 
-def column_name(name: str) -> str:
-    """Return the name of that column."""
-    return re.sub("[^a-z0-9_]", "_", name.lower())
-
-
 def column_of(name: str) -> Column:
     """Return the column of a custom variable: its name in small letters, with `_` for `.`, `-` and spaces."""
     kind = type_of(name)
     words = {"int64": "a whole number", "float64": "a number"}.get(kind, "text")
     return Column(
-        column_name(name), kind, f"Custom variable `{name}`, {words}; in sessions its last value.", personal=True
+        custom_column(name), kind, f"Custom variable `{name}`, {words}; in sessions its last value.", personal=True
     )
 
 

@@ -15,7 +15,8 @@ from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Dialect, 
 (_JSON,) = (column for column in EVENTS if column.type == "json")
 (_MOMENT,) = (column for column in EVENTS if column.name == MOMENT_COLUMN)
 _CUSTOM_VARS = f"base.{friendly(_JSON.name)}"
-_OF_SESSIONS = "session_id is not null and device_id is not null"
+# An event without a time, as a table of others may have, is in no hour that an update would look at.
+_OF_SESSIONS = "session_id is not null and device_id is not null and event_start is not null"
 
 
 @dataclass(frozen=True)
