@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullstory_assets.schema import EVENTS, Column, TableSchema
-from fullstory_assets.transform.arrow_columns import arrow_array
+from fullstory_assets.transform.arrow_columns import ColumnBuilder
 from fullstory_assets.transform.batches import BatchReader
 from fullstory_assets.transform.event_ids import plain_double
 from fullstory_assets.transform.exact_json import NotAnObject
-from fullstory_assets.transform.landed import RawBatch
 from fullstory_assets.transform.records import RecordReader
 from fullstory_assets.transform.values import micros
 from fullstory_assets_tests.test_transform_any import record_texts, values
@@ -98,14 +97,17 @@ def alone(text: bytes, reader: RecordReader = EXACT) -> tuple | str:
 
 
 def together(texts: list[bytes], reader: BatchReader = READER) -> list[tuple | str]:
-    batch = reader.read(RawBatch(texts, list(map(reader.parse, texts)), range(len(texts))))
-    found: dict[int, tuple | str] = {place: str(reason) for place, reason in batch.refused.items()}
+    batch = reader.read(texts)
+    found: list[tuple | str] = []
     rows = [list(row.values()) for row in batch.rows.to_pylist()]
-    for place, row, digest in zip(batch.places, rows, batch.digests, strict=True):
+    for place, (row, digest) in enumerate(zip(rows, batch.digests, strict=True)):
         times = [micros(value) if hasattr(value, "year") else value for value in row]
         notes = sorted(batch.misfits.get(place, ())), sorted(batch.unknown.get(place, ()))
-        found[place] = comparable(times), digest, *notes
-    return [found[place] for place in range(len(texts))]
+        found.append((comparable(times), digest, *notes))
+    for place, reason in batch.refused.items():
+        assert {*rows[place]} == {None}
+        found[place] = str(reason)
+    return found
 
 
 def comparable(row: list) -> list:
@@ -147,9 +149,26 @@ def test_everyday_doubles_are_plain(value):
     assert plain_double(value)
 
 
+def test_rows_are_asked_for_one_after_the_other_and_once():
+    asked: list[int] = []
+
+    class Rows:
+        def __len__(self):
+            return 1000
+
+        def __getitem__(self, place: int):
+            asked.append(place)
+            return (place,)
+
+    [column] = ColumnBuilder([Column("A", "int64", "")]).columns(Rows())
+
+    assert column.to_pylist() == asked == list(range(1000))
+
+
 @pytest.mark.parametrize("length", [1, 1_000_000])
 def test_a_column_of_few_texts_takes_no_more_memory_than_these(length):
-    column = arrow_array("text", [None, "x" * length, *[None] * 30_000, "é"])
+    text = '{"PageUrl":"%s"}' % ("x" * length)
+    column = READER.read([b"{}", text.encode(), *[b"{}"] * 30_000, '{"PageUrl":"é"}'.encode()]).rows["PageUrl"]
 
     assert column.get_total_buffer_size() < length + 200_000
     assert (column[1].as_py(), column.null_count, column[-1].as_py()) == ("x" * length, 30_001, "é")

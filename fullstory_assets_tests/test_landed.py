@@ -2,8 +2,9 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 from unittest import mock
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from fullstory_assets.errors import LandedFileError
 from fullstory_assets.transform import inflate
-from fullstory_assets.transform.landed import UNREAD, LandedFile
+from fullstory_assets.transform.landed import LandedFile
 
 PRETTY = json.dumps([{"a": [1, {"b": "}]"}]}, {}], indent=2).encode()
 
@@ -75,11 +76,24 @@ BROKEN = {
 GZIPPED = gzip.compress(b'{"a":1}\n{"b":2}\n', mtime=0)
 
 
-def parse(text: bytes) -> object:
+@dataclass(frozen=True)
+class Parsed:
+    """Records as orjson reads them; None if it cannot, or for null."""
+
+    values: list[object]
+    unread: bool
+
+
+def parse(texts: Sequence[bytes]) -> Parsed:
+    values = [value_of(text) for text in texts]
+    return Parsed(values, unread=values.count(None) > texts.count(b"null"))
+
+
+def value_of(text: bytes) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return UNREAD
+        return None
 
 
 class Record(NamedTuple):
@@ -91,8 +105,8 @@ class Record(NamedTuple):
 def records_of(file: LandedFile) -> Iterator[Record]:
     """Yield the records; that orjson reads the same from each as from its value shows that the two belong together."""
     for batch in file.batches():
-        for text, value, position in zip(batch.texts, batch.values, batch.positions, strict=True):
-            assert value is UNREAD or orjson.dumps(orjson.loads(text)) == orjson.dumps(value)
+        for text, value, position in zip(batch.texts, batch.parsed.values, batch.positions, strict=True):
+            assert value is None or orjson.dumps(orjson.loads(text)) == orjson.dumps(value)
             yield Record(position, text, batch.complete)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fullstory_assets.errors import StorageError
 from fullstory_assets.schema import CUSTOM_VARS, Column, TableSchema
-from fullstory_assets.transform.arrow_columns import arrow_array, arrow_schema
+from fullstory_assets.transform.arrow_columns import arrow_schema
 from fullstory_assets.transform.staged import FOOTER_KEY, StagedFile, StageSummary, read_staged, staged_file
 from fullstory_assets.windows import ExportWindow
 
@@ -45,9 +45,9 @@ def path(tmp_path):
 
 
 def batch(rows) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True)
-    arrays = [arrow_array(column.type, values) for column, values in zip(SCHEMA, columns, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(SCHEMA))
+    schema = arrow_schema(SCHEMA)
+    arrays = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), schema.types, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def write(path, rows, *, at_once: int = 1000, says: int | None = None) -> None:

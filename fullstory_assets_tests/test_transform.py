@@ -97,6 +97,14 @@ def test_a_rejected_record_is_kept_whole_with_its_place_and_reason(desk, record,
     assert len(desk.rows()) == 2
 
 
+def test_a_record_that_nests_too_deep_is_one_record_wherever_it_could_be_cut(desk):
+    deep = b'{"evt_a":' + b"[" * 150 + b'{},{"b":' + b"[" * 150 + b"]" * 150 + b"}" + b"]" * 150 + b"}"
+    summary = desk.stage(b"[" + b",".join([GOOD, deep, GOOD, GOOD]) + b"]")
+
+    assert [line["record"].encode() for line in desk.reasons()] == [deep]
+    assert (summary.records, summary.rows, summary.rejected) == (4, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("event_start", "inside"),
     [
@@ -221,18 +229,6 @@ landed, staged, rejected = map(Path, sys.argv[1:])
 def run(desk: Desk, code: str) -> str:
     command = [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN + code, desk.landed, desk.staged, desk.rejected]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def test_staging_needs_no_pandas(desk):
-    desk.landed.write_bytes(GOOD + b"\n{}\n")
-    loaded = run(
-        desk,
-        "stage_events(landed, staged, rejected, org='acme', window=window, exported_at=start)\n"
-        "assert read_staged(staged).summary.rows == 1\n"
-        "print('pandas' in sys.modules)",
-    )
-
-    assert loaded == "False"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on file sizes are POSIX")

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullstory_assets.transform.arrow_columns import Misfits, arrow_array
+from fullstory_assets.schema import Column
+from fullstory_assets.transform.arrow_columns import ColumnBuilder, NoTimes
 from fullstory_assets.transform.exact_json import parse_object
-from fullstory_assets.transform.values import fit, micros, moment, timestamp_micros
+from fullstory_assets.transform.values import fit, micros, moment, time_text, timestamp_micros
 
 INT64 = {
     "0": 0, "-0": 0, "-1": -1, "9223372036854775807": 2**63 - 1, "-9223372036854775808": -(2**63),
@@ -73,8 +74,8 @@ def fitted(kind, token: str):
         if type(value) is not type(GOOD_VALUES[kind]) or (kind == "float64" and abs(value) >= 2**53):
             continue
         try:
-            column = arrow_array(kind, [value, *neighbours])
-        except Misfits:
+            [column] = ColumnBuilder([Column("x", kind, "")]).columns([(each,) for each in (value, *neighbours)])
+        except (NoTimes, OverflowError):
             continue
         quick = column[0].as_py()
         quick = micros(quick) if kind == "timestamp" else quick
@@ -138,7 +139,7 @@ def test_a_json_column_takes_any_value_as_its_text(token):
 @settings(deadline=None)
 def test_times_survive_as_microseconds(when):
     assert moment(micros(when)) == when
-    assert timestamp_micros(when.isoformat()) == micros(when)
+    assert timestamp_micros(when.isoformat()) == timestamp_micros(time_text(micros(when))) == micros(when)
 
 
 @given(

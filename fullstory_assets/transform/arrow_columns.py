@@ -1,22 +1,23 @@
-"""Arrow columns out of Python values, without pandas.
+"""Arrow columns out of Python values.
 
-Serves `batches.py`. `pyarrow.array` does the same, but imports pandas on its first call wherever pandas is installed
-(https://github.com/apache/arrow, `array.pxi`, asking whether its argument is a Series): two seconds, in every process
-that stages one small hour. What does not fit is told, not made to fit.
+Serves `batches.py`. Arrow takes the rows itself, one after the other; only times are ours to read, because Arrow takes
+more for a time than we do. What does not fit is told, not made to fit.
+
+`pyarrow.array` imports pandas on its first call wherever pandas is installed (https://github.com/apache/arrow,
+`array.pxi`, asking whether its argument is a Series): a second of CPU time in each process, which 50,000 records make
+up for. Without it columns have to be made of lists one by one, and all of staging takes half as long again.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Sequence
-from itertools import chain, compress
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from fullstory_assets.schema import ColumnType, TableSchema
-from fullstory_assets.transform.values import INT64_MAX, INT64_MIN, MIN_TIME, timestamp_micros
+from fullstory_assets.schema import Column, ColumnType, TableSchema
+from fullstory_assets.transform.values import MIN_TIME, timestamp_micros
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "int64": pa.int64(),
@@ -27,19 +28,19 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
 }
 """How each column type is staged."""
 
-_SIGNS_OF_TIME = ((4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"), (-1, "Z"))
+_SIGNS_OF_TIME = ((4, b"-"), (7, b"-"), (10, b"T"), (13, b":"), (16, b":"), (-1, b"Z"))
 _WHOLE_SECOND, _WITH_MICROSECONDS = len("2026-01-02T04:05:06Z"), len("2026-01-02T04:05:06.123456Z")
 
 
-class Misfits(Exception):
-    """Values that are not simply of their column's type.
+class NoTimes(Exception):
+    """Texts in a column of times that are none.
 
     Args:
         places: Where they are in the column.
     """
 
     def __init__(self, places: list[int]) -> None:
-        super().__init__(f"{len(places)} values do not fit")
+        super().__init__(f"{len(places)} texts are no times")
         self.places = places
 
 
@@ -48,46 +49,81 @@ def arrow_schema(schema: TableSchema) -> pa.Schema:
     return pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in schema])
 
 
-def arrow_array(kind: ColumnType, values: Sequence[Any]) -> pa.Array:
-    """Return values as one Arrow column; None is NULL.
+class Rows(Protocol):
+    """Rows by their number, from 0; None is a row of NULLs."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> tuple[Any, ...] | None: ...
+
+
+class ColumnBuilder:
+    """Makes columns of rows.
 
     Args:
-        kind: The column's type: `text` and `json` take `str`, `int64` takes `int`, `float64` takes `float`, `timestamp`
-            takes `str` that `timestamp_micros` can read, and `int`: microseconds since 1970 UTC.
-        values: The values, of these types and no others.
-
-    Raises:
-        Misfits: A number has more than 64 bits, or a text is no time.
+        columns: What a row has, in order.
     """
-    if values and values[0] is None and values.count(None) == len(values):
-        return pa.nulls(len(values), ARROW_TYPES[kind])
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        types = [pa.string() if column.type == "timestamp" else ARROW_TYPES[column.type] for column in columns]
+        self._row = pa.struct([(column.name, kind) for column, kind in zip(columns, types, strict=True)])
+        self._times = [place for place, column in enumerate(columns) if column.type == "timestamp"]
+
+    def columns(self, rows: Rows) -> list[pa.Array]:
+        """Return the rows' values, column by column; None is NULL.
+
+        Arrow asks for one row after the other and keeps none. So a row may come into being when it is asked for, and
+        its values are still near when Arrow copies them: a quarter less time than with a list of them.
+
+        Args:
+            rows: A value or None for each column: `str` for `text` and `json`, an `int` of 64 bits for `int64`, `float`
+                for `float64`, and for `timestamp` a `str` that `timestamp_micros` is to read.
+
+        Raises:
+            NoTimes: It cannot read some.
+        """
+        columns = pa.array(rows, self._row).flatten()
+        for place in self._times:
+            columns[place] = _times(columns[place])
+        return columns
+
+
+def _times(texts: pa.StringArray) -> pa.TimestampArray:
+    micros = _times_of_one_form(texts)
+    if micros is None:
+        read = [None if text is None else timestamp_micros(text) for text in texts.to_pylist()]
+        wrong = [place for place, time in enumerate(read) if time is None and texts[place].is_valid]
+        if wrong:
+            raise NoTimes(wrong)
+        micros = np.array([time or 0 for time in read], np.int64)
+    validity, _, _ = texts.buffers()
+    return pa.Array.from_buffers(ARROW_TYPES["timestamp"], len(texts), [validity, pa.py_buffer(micros)])
+
+
+def _times_of_one_form(texts: pa.StringArray) -> np.ndarray | None:
+    """Return the times if all are like `2026-01-02T04:05:06.789Z`, with the same number of digits, else None.
+
+    Arrow reads more forms than we do, so theirs is made sure of before; whether it is a time, Arrow says. Anything
+    stands where there is no text.
+    """
+    _, ends, data = texts.buffers()
+    lengths = np.diff(np.frombuffer(ends, np.int32))
+    there = np.flatnonzero(lengths)
+    if not len(there) or len(there) + texts.null_count < len(texts):
+        return None
+    length, joined = int(lengths[there[0]]), bytes(data)
+    if not _WHOLE_SECOND <= length <= _WITH_MICROSECONDS or (lengths[there] != length).any() or not joined.isascii():
+        return None
+    signs = _SIGNS_OF_TIME if length == _WHOLE_SECOND else (*_SIGNS_OF_TIME, (_WHOLE_SECOND - 1, b"."))
+    if any(joined[place % length :: length] != sign * len(there) for place, sign in signs):
+        return None
     try:
-        return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [None, *_BUFFERS[kind](values)], 0)
-    except TypeError:  # there are some None
-        there = [value is not None for value in values]
-    present = np.frombuffer(bytes(there), bool)
-    try:
-        return _spread(arrow_array(kind, [*compress(values, there)]), present)
-    except Misfits as found:
-        raise Misfits(np.flatnonzero(present)[found.places].tolist()) from None
-
-
-def _spread(values: pa.Array, present: np.ndarray) -> pa.Array:
-    """Return a column with these values where `present` says so, and NULL elsewhere."""
-    before = np.append(np.int32(0), np.cumsum(present, dtype=np.int32))
-    if values.type == pa.string():
-        # Arrow's `take` would reserve the mean length of these values for each row, NULL or not: terabytes, when the
-        # only text of a column is a long one.
-        _, ends, data = values.buffers()
-        spread = pa.py_buffer(np.frombuffer(ends, np.int32)[before])
-        return pa.Array.from_buffers(values.type, len(present), [bits(present), spread, data])
-    places = pa.py_buffer(before[1:] - np.int32(1))
-    return values.take(pa.Array.from_buffers(pa.int32(), len(present), [bits(present), places]))
-
-
-def bits(flags: Sequence[bool] | np.ndarray) -> pa.Buffer:
-    """Return one bit a flag, as Arrow packs them."""
-    return pa.py_buffer(np.packbits(np.asarray(flags, bool), bitorder="little"))
+        read = equally_long(joined, length).cast(ARROW_TYPES["timestamp"])
+    except pa.ArrowInvalid:
+        return None
+    micros = np.zeros(len(texts), np.int64)
+    micros[there] = np.frombuffer(read.buffers()[1], np.int64)
+    return micros if micros.min() >= MIN_TIME else None
 
 
 def int64_values(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -100,69 +136,7 @@ def int64_values(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return values, np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[part].astype(bool)
 
 
-def equally_long(texts: str, length: int) -> pa.Array:
+def equally_long(texts: bytes, length: int) -> pa.StringArray:
     """Return the column of ASCII texts that stand one directly after the other, each of `length` characters."""
     offsets = np.arange(0, len(texts) + 1, length, dtype=np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(texts.encode())]
-    )
-
-
-def _integers(values: Sequence[int]) -> list[pa.Buffer]:
-    try:
-        return [pa.py_buffer(np.fromiter(values, np.int64, len(values)))]
-    except OverflowError:
-        raise Misfits(
-            [place for place, value in enumerate(values) if value is not None and not INT64_MIN <= value <= INT64_MAX]
-        ) from None
-
-
-def _doubles(values: Sequence[float]) -> list[pa.Buffer]:
-    return [pa.py_buffer(array("d", values))]  # numpy would take None for a NaN
-
-
-def _texts(values: Sequence[str]) -> list[pa.Buffer]:
-    joined = "".join(values)
-    parts: Sequence[str | bytes] = values if joined.isascii() else [value.encode() for value in values]
-    ends = np.fromiter(chain((0,), map(len, parts)), np.int32, len(values) + 1).cumsum(dtype=np.int32)
-    return [pa.py_buffer(ends), pa.py_buffer(joined.encode())]
-
-
-def _times(values: Sequence[str | int]) -> list[pa.Buffer]:
-    micros = _times_of_one_form(values)
-    if micros is None:
-        read = [timestamp_micros(value) if type(value) is str else value for value in values]
-        if None in read and None not in values:
-            raise Misfits([place for place, value in enumerate(read) if value is None])
-        micros = np.array(read, np.int64)
-    return [pa.py_buffer(micros)]
-
-
-def _times_of_one_form(values: Sequence[Any]) -> np.ndarray | None:
-    """Return the times if all are like `2026-01-02T04:05:06.789Z`, with the same number of digits, else None.
-
-    Arrow reads more forms than we do, so theirs is made sure of before; whether it is a time, Arrow says.
-    """
-    if {*map(type, values)} != {str}:
-        return None
-    length, joined = len(values[0]), "".join(values)
-    if not _WHOLE_SECOND <= length <= _WITH_MICROSECONDS or not joined.isascii() or {*map(len, values)} != {length}:
-        return None
-    signs = _SIGNS_OF_TIME if length == _WHOLE_SECOND else (*_SIGNS_OF_TIME, (_WHOLE_SECOND - 1, "."))
-    if any(joined[place % length :: length] != sign * len(values) for place, sign in signs):
-        return None
-    try:
-        times = equally_long(joined, length).cast(ARROW_TYPES["timestamp"])
-    except pa.ArrowInvalid:
-        return None
-    micros = np.frombuffer(times.buffers()[1], np.int64)
-    return micros if micros.min() >= MIN_TIME else None
-
-
-_BUFFERS: dict[ColumnType, Callable[[Sequence[Any]], list[pa.Buffer]]] = {
-    "int64": _integers,
-    "float64": _doubles,
-    "text": _texts,
-    "timestamp": _times,
-    "json": _texts,
-}
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(texts)])

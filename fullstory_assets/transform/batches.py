@@ -1,121 +1,132 @@
 """Many records, read at once: they become the rows of Arrow columns.
 
-Second step of staging. `ordinary.py` has read nearly all of them; here each of the others is read exactly, and takes
-its place among them again.
+Second step of staging. `ordinary.py` reads nearly all of them, and `records.py` each of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from fullstory_assets.schema import CUSTOM_VARS, TableSchema
-from fullstory_assets.transform.arrow_columns import Misfits, arrow_array, arrow_schema
+from fullstory_assets.transform.arrow_columns import ColumnBuilder, NoTimes, arrow_schema
 from fullstory_assets.transform.exact_json import NotAnObject
-from fullstory_assets.transform.landed import UNREAD, RawBatch
-from fullstory_assets.transform.ordinary import OrdinaryReader
+from fullstory_assets.transform.ordinary import Ordinary, OrdinaryReader
 from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
+from fullstory_assets.transform.values import time_text
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch of records holds.
+    """What a batch of records holds: a row for each, in their order.
 
     Args:
-        rows: A row for each that is an object; `OrgId`, `EventId` and `ExportedAt` are left NULL for the caller.
-        digests: The `event_digest` of each row.
-        places: Which record of the batch each row is.
-        refused: Why the others are no rows, by their place.
+        rows: The records; `OrgId`, `EventId` and `ExportedAt` are left NULL for the caller.
+        digests: The `event_digest` of each.
+        refused: Why some are no rows, by their place; all is NULL there.
         unknown: Names in a record that no column has, by its place.
         misfits: Columns that a record's value did not fit, by its place.
     """
 
     rows: pa.RecordBatch
     digests: Sequence[bytes]
-    places: Sequence[int]
     refused: Mapping[int, NotAnObject]
     unknown: Mapping[int, Sequence[str]]
     misfits: Mapping[int, Sequence[str]]
+
+    @property
+    def unread(self) -> bool:
+        """Whether a record was refused: then it may be no JSON, or nest too deep for anyone to say."""
+        return bool(self.refused)
 
 
 class BatchReader:
     """Reads batches of records into the columns of one schema."""
 
     def __init__(self, schema: TableSchema) -> None:
-        self._reader = RecordReader(schema)
         self._schema = arrow_schema(schema)
-        self._columns = tuple(schema)
         self._filled = [place for place, column in enumerate(schema) if column.name not in OUR_COLUMNS]
+        self._times = {place for place, column in enumerate(schema) if column.type == "timestamp"}
         self._custom_vars = self._schema.get_field_index(CUSTOM_VARS)
-        self.parse = OrdinaryReader(schema).read
+        self._columns = ColumnBuilder([column for column in schema if column.name not in OUR_COLUMNS]).columns
+        self._read_ordinary = OrdinaryReader(schema).read
+        self._read_exactly = RecordReader(schema).read
 
-    def read(self, raw: RawBatch) -> Batch:
-        """Return as rows the records that `parse` has parsed."""
-        draft = _Draft(raw)
-        for place, record in enumerate(raw.values):
-            if record is UNREAD:
-                self._read_exactly(draft, place)
-            elif record.unknown:
-                draft.unknown[place] = record.unknown
-        return self._batch(draft)
-
-    def _read_exactly(self, draft: _Draft, place: int) -> None:
-        try:
-            row = self._reader.read(draft.raw.texts[place])
-        except NotAnObject as reason:
-            draft.values[place] = None
-            draft.refused[place] = reason
-            return
-        draft.digests[place] = row.digest
-        draft.values[place] = [row.values[column] for column in self._filled]
-        draft.custom_vars[place] = row.values[self._custom_vars]
-        draft.unknown[place] = row.unknown
-        draft.misfits[place] = row.misfits
-
-    def _batch(self, draft: _Draft) -> Batch:
+    def read(self, texts: Sequence[bytes]) -> Batch:
+        """Return the records that these texts are."""
+        odd: set[int] = set()
         while True:
-            places = [place for place, values in enumerate(draft.values) if values is not None]
-            arrays, misfits = self._try_arrays(draft, places)
-            if not misfits:
-                break
-            for place in misfits:
-                self._read_exactly(draft, place)
-        rows = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-        digests = [draft.digests[place] for place in places]
-        return Batch(rows, digests, places, draft.refused, draft.unknown, draft.misfits)
-
-    def _try_arrays(self, draft: _Draft, places: Sequence[int]) -> tuple[list[pa.Array], set[int]]:
-        """Return the columns, and the places of records that have to be read exactly first."""
-        rows = [draft.values[place] for place in places]
-        values: dict[int, Sequence[Any]] = dict(zip(self._filled, zip(*rows, strict=True), strict=True)) if rows else {}
-        values[self._custom_vars] = [draft.custom_vars[place] for place in places]
-        nothing = [None] * len(places)
-        arrays: list[pa.Array] = []
-        misfits: set[int] = set()
-        for number, column in enumerate(self._columns):
+            rows = _Rows(self, texts, odd)
             try:
-                arrays.append(arrow_array(column.type, values.get(number, nothing)))
-            except Misfits as found:  # noqa: PERF203 - the others are wanted too, so that records are read exactly once
-                misfits.update(places[row] for row in found.places)
-        return arrays, misfits
+                filled = self._columns(rows)
+            except NoTimes as found:
+                odd.update(found.places)
+            else:
+                return Batch(self._table(rows, filled), rows.digests, rows.refused, rows.unknown, rows.misfits)
+
+    def read_record(self, text: bytes, *, odd: bool) -> Ordinary:
+        """Return the record that `text` is, as if it were ordinary.
+
+        Args:
+            text: The record.
+            odd: Whether it is known not to be ordinary.
+
+        Raises:
+            NotAnObject: As `RecordReader.read` says.
+        """
+        record = None if odd else self._read_ordinary(text)
+        if record is None:
+            row = self._read_exactly(text)
+            values = tuple(self._as_ordinary(place, row.values[place]) for place in self._filled)
+            record = Ordinary(values, row.digest, row.values[self._custom_vars], row.unknown, row.misfits)
+        return record
+
+    def _as_ordinary(self, place: int, value: Any) -> Any:
+        return value if value is None or place not in self._times else time_text(value)
+
+    def _table(self, rows: _Rows, filled: Sequence[pa.Array]) -> pa.RecordBatch:
+        columns = [pa.nulls(len(rows), kind) for kind in self._schema.types]
+        for place, column in zip(self._filled, filled, strict=True):
+            columns[place] = column
+        columns[self._custom_vars] = pa.array(rows.custom_vars, pa.string())
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
 
-class _Draft:
-    """What is known of a batch while it is read, by place of the record.
+class _Rows:
+    """The rows of a batch, each of them read when Arrow asks for it; what else is in a record is noted here then.
 
-    Attributes:
-        values: Of each column that a field fills; None for a record that is no row. A time is text, or microseconds if
-            the record was read exactly.
+    Args:
+        reader: Reads a record.
+        texts: The records.
+        odd: Which of them are known not to be ordinary.
     """
 
-    def __init__(self, raw: RawBatch) -> None:
-        self.raw = raw
-        self.values: list[Any] = [None if each is UNREAD else each.values for each in raw.values]
-        self.custom_vars: list[str | None] = [None if each is UNREAD else each.custom_vars for each in raw.values]
-        self.digests: list[bytes] = [b"" if each is UNREAD else each.digest for each in raw.values]
+    def __init__(self, reader: BatchReader, texts: Sequence[bytes], odd: Collection[int]) -> None:
+        self._read = reader.read_record
+        self._texts = texts
+        self._odd = odd
+        self.digests = [b""] * len(texts)
+        self.custom_vars: list[str | None] = [None] * len(texts)
         self.refused: dict[int, NotAnObject] = {}
-        self.unknown: dict[int, list[str]] = {}
-        self.misfits: dict[int, list[str]] = {}
+        self.unknown: dict[int, Sequence[str]] = {}
+        self.misfits: dict[int, Sequence[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, place: int) -> tuple[Any, ...] | None:
+        try:
+            record = self._read(self._texts[place], odd=place in self._odd)
+        except NotAnObject as reason:
+            self.refused[place] = reason
+            return None
+        self.digests[place] = record.digest
+        self.custom_vars[place] = record.custom_vars
+        if record.unknown:
+            self.unknown[place] = record.unknown
+        if record.misfits:
+            self.misfits[place] = record.misfits
+        return record.values

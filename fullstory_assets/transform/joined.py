@@ -7,8 +7,9 @@ with the files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,24 @@ from isal import igzip
 
 from fullstory_assets.errors import LandedFileError
 from fullstory_assets.transform.buffer import Buffer, value_length
-from fullstory_assets.transform.landed import UNREAD, LandedFile, RawBatch
+from fullstory_assets.transform.landed import LandedFile, RawBatch
 
 _EVENT_FIELD = "eventstart"
-
+_UNREAD = object()
 
 Keep = Callable[[Any], bool]
-"""Whether a record is kept, by what it was parsed to, or `UNREAD`."""
+"""Whether a record is kept, by what it was parsed to; something that is no `dict` if it could not be."""
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Values of records, `_UNREAD` where a text is not JSON."""
+
+    values: Sequence[Any]
+
+    @property
+    def unread(self) -> bool:
+        return any(value is _UNREAD for value in self.values)
 
 
 @contextmanager
@@ -41,7 +53,7 @@ def joined_file(target: Path) -> Iterator[Callable[[Path, Keep | None], None]]:
             for batch in _checked(part):
                 texts = batch.texts
                 if keep:
-                    texts = [text for text, value in zip(texts, batch.values, strict=True) if keep(value)]
+                    texts = [text for text, value in zip(texts, batch.parsed.values, strict=True) if keep(value)]
                 if texts:
                     file.write(opening + b",".join(texts))
                     opening = b","
@@ -50,27 +62,32 @@ def joined_file(target: Path) -> Iterator[Callable[[Path, Keep | None], None]]:
         file.write(b"[]" if opening == b"[" else b"]")
 
 
-def _checked(part: Path) -> Iterator[RawBatch]:
+def _checked(part: Path) -> Iterator[RawBatch[_Values]]:
     """Yield the file's records; what they would do to an array is looked at, not whether each can be staged."""
     records, event_seen = 0, False
     for batch in LandedFile(part, _parse).batches():
-        for text, value, position in zip(batch.texts, batch.values, batch.positions, strict=True):
-            if value is UNREAD:
-                _require_one_value(text, position)
-        if not batch.complete and batch.values[0] is UNREAD:
+        values = batch.parsed.values
+        if batch.parsed.unread and not batch.complete:
             raise LandedFileError("The file is cut short inside its last record", offset=batch.positions[0])
+        for text, value, position in zip(batch.texts, values, batch.positions, strict=True):
+            if value is _UNREAD:
+                _require_one_value(text, position)
         records += len(batch.texts)
-        event_seen = event_seen or any(map(_is_event, batch.values))
+        event_seen = event_seen or any(map(_is_event, values))
         yield batch
     if records and not event_seen:
         raise LandedFileError(f"None of its records is an event, {records:,} in all", offset=0)
 
 
-def _parse(text: bytes) -> Any:
+def _parse(texts: Sequence[bytes]) -> _Values:
+    return _Values([*map(_value, texts)])
+
+
+def _value(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return UNREAD
+        return _UNREAD
 
 
 def _is_event(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """The landed file, read back: its form recognised, cut into records, and each of these parsed.
 
 First step of staging: what comes out are batches of records, the raw bytes of each with its position and what the
-caller's parser makes of it, for `batches.py` to read. FullStory sends line-delimited JSON (NDJSON) or one JSON array.
+caller's parser, `batches.py`, makes of them. FullStory sends line-delimited JSON (NDJSON) or one JSON array.
 A fault in one record is that record's affair; a fault that leaves open where records begin and end is a
 `LandedFileError`. Memory holds a few chunks and the longest record, whatever the file's size. Nothing here knows what a
 record means.
@@ -10,60 +10,66 @@ record means.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, compress, islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
-
-import orjson
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from fullstory_assets.transform.buffer import Buffer, value_length
 from fullstory_assets.transform.inflate import content_of
 
-UNREAD = object()
-"""Stands for the value of a record that could not be parsed."""
-
-Parse = Callable[[bytes], Any]
-"""Returns what it makes of a JSON text, or `UNREAD`, as it must for any other text."""
-
 _BATCH = 1 << 19
 _LONGEST_BATCH = 1 << 21  # However much is in sight behind a long record.
-_MOST_RECORDS = 1 << 14  # However short they are: a parsed record takes about a kilobyte.
+_MOST_RECORDS = 1 << 14  # However short they are: a row of Arrow columns takes half a kilobyte.
 _BLANKS = b" \t\r"
 
 
-class RawBatch(NamedTuple):
+class Parsed(Protocol):
+    """What a parser makes of records."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether one of them could not be read as JSON."""
+        ...
+
+
+P = TypeVar("P", bound=Parsed)
+
+
+@dataclass(frozen=True)
+class RawBatch(Generic[P]):
     """Records that follow one another in the file.
 
     Args:
         texts: The bytes of each, without blanks at the end.
-        values: What was made of each when it was parsed, or `UNREAD`.
+        parsed: What they were parsed to.
         positions: Where each begins, in bytes of the inflated file.
-        complete: False if this is a last line without a line end: unless it is JSON, the file was cut there.
+        complete: False if this is a last line without a line end: if it is not JSON, the file was cut there.
     """
 
     texts: Sequence[bytes]
-    values: Sequence[Any]
+    parsed: P
     positions: Sequence[int]
     complete: bool = True
 
 
-class LandedFile:
+class LandedFile(Generic[P]):
     """A landed file, read once from beginning to end.
 
     Args:
         path: The file, as FullStory sent it.
-        parse: Parses a record.
+        parse: Parses records.
 
     Attributes:
         size: Bytes inflated so far; after the last record, the size of the inflated file.
     """
 
-    def __init__(self, path: Path, parse: Parse) -> None:
+    def __init__(self, path: Path, parse: Callable[[Sequence[bytes]], P]) -> None:
         self.path = path
         self._parse = parse
         self.size = 0
 
-    def batches(self) -> Generator[RawBatch, None, None]:
+    def batches(self) -> Generator[RawBatch[P], None, None]:
         """Yield every record, about a megabyte at once: each line that is not blank, or each element of the array.
 
         Raises:
@@ -86,7 +92,7 @@ class LandedFile:
             yield chunk
 
 
-def _lines(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
+def _lines(window: Buffer, parse: Callable[[Sequence[bytes]], P]) -> Iterator[RawBatch[P]]:
     while True:
         end = window.data.rfind(b"\n", window.at, window.at + _LONGEST_BATCH)
         if end < 0:
@@ -99,10 +105,10 @@ def _lines(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
             break
     last = window.data[window.at :].rstrip(_BLANKS)
     if last:
-        yield RawBatch([last], [parse(last)], [window.position], complete=False)
+        yield RawBatch([last], parse([last]), [window.position], complete=False)
 
 
-def _batches_of_lines(position: int, chunk: bytes, parse: Parse) -> Iterator[RawBatch]:
+def _batches_of_lines(position: int, chunk: bytes, parse: Callable[[Sequence[bytes]], P]) -> Iterator[RawBatch[P]]:
     lines = chunk.split(b"\n")
     texts = [line.rstrip(_BLANKS) for line in lines]
     positions = [*accumulate((len(line) + 1 for line in lines[:-1]), initial=position)]
@@ -111,10 +117,10 @@ def _batches_of_lines(position: int, chunk: bytes, parse: Parse) -> Iterator[Raw
         texts = [*filter(None, texts)]
     for first in range(0, len(texts), _MOST_RECORDS):
         part = slice(first, first + _MOST_RECORDS)
-        yield RawBatch(texts[part], [*map(parse, texts[part])], positions[part])
+        yield RawBatch(texts[part], parse(texts[part]), positions[part])
 
 
-def _elements(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
+def _elements(window: Buffer, parse: Callable[[Sequence[bytes]], P]) -> Iterator[RawBatch[P]]:
     window.at += 1
     if window.peek() != b"]":
         separator: bytes | None = b"},{"
@@ -128,7 +134,7 @@ def _elements(window: Buffer, parse: Parse) -> Iterator[RawBatch]:
         raise window.error("Something follows the end of the array")
 
 
-def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
+def _split(window: Buffer, separator: bytes, parse: Callable[[Sequence[bytes]], P]) -> RawBatch[P] | None:
     """Return the objects up to the last separator in sight, if cutting at each of them gives objects.
 
     Then those are the elements, and not parts of a string or of a list: a text is JSON in one way only.
@@ -141,12 +147,14 @@ def _split(window: Buffer, separator: bytes, parse: Parse) -> RawBatch | None:
         begins.append(found + len(separator) - 1)
     begins.pop()
     texts = [window.data[begin:end] for begin, end in zip(begins, ends, strict=True)]
-    values = [*map(parse, texts)]
-    if not texts or not all(value is not UNREAD or _is_json(text) for value, text in zip(values, texts, strict=True)):
+    if not texts:
+        return None
+    parsed = parse(texts)
+    if parsed.unread:
         return None
     start = window.position - window.at
     window.at = ends[-1]
-    return RawBatch(texts, values, [start + begin for begin in begins])
+    return RawBatch(texts, parsed, [start + begin for begin in begins])
 
 
 def _separators(window: Buffer, separator: bytes) -> Iterator[int]:
@@ -160,7 +168,7 @@ def _separators(window: Buffer, separator: bytes) -> Iterator[int]:
         at += 1
 
 
-def _measured(window: Buffer, parse: Parse) -> RawBatch:
+def _measured(window: Buffer, parse: Callable[[Sequence[bytes]], P]) -> RawBatch[P]:
     """Return the elements that begin in sight, each measured by its brackets and quotes."""
     until = window.position + min(len(window.data) - window.at, _LONGEST_BATCH)
     texts, positions = [], []
@@ -169,7 +177,7 @@ def _measured(window: Buffer, parse: Parse) -> RawBatch:
         positions.append(window.position)
         texts.append(window.take(value_length(window)))
         separator = _to_next_element(window, b"") if window.position < until and len(texts) < _MOST_RECORDS else None
-    return RawBatch(texts, [*map(parse, texts)], positions)
+    return RawBatch(texts, parse(texts), positions)
 
 
 def _to_next_element(window: Buffer, separator: bytes) -> bytes | None:
@@ -187,14 +195,6 @@ def _to_next_element(window: Buffer, separator: bytes) -> bytes | None:
     window.peek()
     length = window.position - behind
     return b"}%b{" % window.data[window.at - length : window.at] if length <= window.at else separator
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _kind(first: bytes) -> str:

@@ -2,7 +2,7 @@
 
 Serves `batches.py`. A record is ordinary only as long as it is beyond doubt what `records.py` would make of it: msgspec
 has found every value to be of its column's type, and other names in it are no spelling of a column's. Anything else is
-`UNREAD`, for `records.py` to read. So this module is about speed, and that one about what is right; a test compares
+left to `records.py`. So this module is about speed, and that one about what is right; a test compares
 them.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -19,15 +19,15 @@ import orjson
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.transform.event_ids import canonical_text, digest_of, event_digest, plain_double
 from fullstory_assets.transform.exact_json import JsonObject, json_object, nests_too_deep
-from fullstory_assets.transform.landed import UNREAD
 from fullstory_assets.transform.records import OUR_COLUMNS, RecordReader
+from fullstory_assets.transform.values import INT64_MAX, INT64_MIN
 
 _PYTHON_TYPES: dict[ColumnType, Any] = {
-    "int64": int | None,
-    "float64": float | None,
-    "text": str | None,
-    "timestamp": str | None,
-    "json": None,  # a value is kept as it stands, so its record is read exactly
+    "int64": Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)],
+    "float64": float,
+    "text": str,
+    "timestamp": str,
+    "json": type(None),  # a value is kept as it stands, so its record is read exactly
 }
 _EXACT_DOUBLES = 2**53
 _NAMES = 10_000
@@ -41,12 +41,14 @@ class Ordinary(msgspec.Struct, frozen=True, gc=False):
         digest: Its `event_digest`.
         custom_vars: The JSON object of what no column has, if there is such.
         unknown: The names in that object.
+        misfits: Columns whose value did not fit; an ordinary record has none.
     """
 
-    values: Sequence[Any]
+    values: tuple[Any, ...]
     digest: bytes
     custom_vars: str | None = None
     unknown: Sequence[str] = ()
+    misfits: Sequence[str] = ()
 
 
 class OrdinaryReader:
@@ -63,7 +65,7 @@ class OrdinaryReader:
         # In the schema's order, which is that of FullStory's documentation: msgspec expects the structure's order.
         record = msgspec.defstruct(
             "Record",
-            [(f"field{index}", _PYTHON_TYPES[column.type], None) for index, column in enumerate(columns)],
+            [(f"field{index}", _PYTHON_TYPES[column.type] | None, None) for index, column in enumerate(columns)],
             rename={f"field{index}": column.name for index, column in enumerate(columns)},
             omit_defaults=True,
             gc=False,
@@ -72,12 +74,12 @@ class OrdinaryReader:
         self._encode = msgspec.json.Encoder().encode
         self._encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
-    def read(self, text: bytes) -> Any:
-        """Return the record as an `Ordinary`, or `UNREAD` if it is none."""
+    def read(self, text: bytes) -> Ordinary | None:
+        """Return the record if it is ordinary."""
         try:
             record = self._decode(text)
         except (msgspec.DecodeError, ValueError, RecursionError):
-            return UNREAD
+            return None
         canonical = self._encode_sorted(record)
         values = msgspec.structs.astuple(record)
         # No other way to write a value is shorter than msgspec's, a double's excepted. So if all is as long as the
@@ -87,14 +89,14 @@ class OrdinaryReader:
         try:
             return self._read_more(text, self._rest(text, record), values, canonical)
         except orjson.JSONDecodeError:  # an integer beyond every double is one for msgspec alone
-            return UNREAD
+            return None
 
     def _rest(self, text: bytes, record: msgspec.Struct) -> bytes:
         """Return the object of what stands behind the known fields, or all of `text` if they are not all in front."""
         known = self._encode(record)[:-1]
         return b"{" + text[len(known) :].removeprefix(b",") if text.startswith(known) else text
 
-    def _read_more(self, text: bytes, rest: bytes, values: Sequence[Any], canonical: bytes) -> Any:
+    def _read_more(self, text: bytes, rest: bytes, values: tuple[Any, ...], canonical: bytes) -> Ordinary | None:
         """Read a record with other names, nulls or doubles: `values` and `canonical` are of its known fields.
 
         Raises:
@@ -102,11 +104,11 @@ class OrdinaryReader:
         """
         doubles = [values[index] for index in self._doubles if values[index] is not None]
         if any(abs(double) >= _EXACT_DOUBLES for double in doubles):
-            return UNREAD  # perhaps an integer that no double holds, which only its text tells
+            return None  # perhaps an integer that no double holds, which only its text tells
         fields = orjson.loads(rest)
         others = {name: value for name, value in fields.items() if name not in self._known}
         if any(map(self._column, others)) or nests_too_deep(rest):
-            return UNREAD
+            return None
         in_front = rest is not text
         filled = 0 if in_front else len(values) - values.count(None)
         ambiguous = bool(doubles) and not (in_front and all(map(plain_double, doubles)))

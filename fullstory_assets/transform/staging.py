@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from fullstory_assets.errors import LandedFileError, RowsMismatch, StorageError
 from fullstory_assets.schema import CUSTOM_PREFIXES, EVENTS, TableSchema
-from fullstory_assets.transform.arrow_columns import arrow_array, bits, equally_long, int64_values
+from fullstory_assets.transform.arrow_columns import ARROW_TYPES, equally_long, int64_values
 from fullstory_assets.transform.batches import Batch, BatchReader
 from fullstory_assets.transform.event_ids import ID_LENGTH, EventIds
 from fullstory_assets.transform.exact_json import NotJson
@@ -67,14 +67,13 @@ def stage_events(
     if exported_at.utcoffset() is None:
         raise ValueError(f"exported_at needs a time zone: {exported_at}")
     try:
-        reader = BatchReader(schema)
-        file = LandedFile(landed, reader.parse)
+        file = LandedFile(landed, BatchReader(schema).read)
         with (
             staged_file(staged, schema) as table,
             _rejected_file(rejected) as refused,
             closing(file.batches()) as batches,
         ):
-            staging = _Staging(reader, table, refused, org=org, window=window, exported_at=exported_at)
+            staging = _Staging(table, refused, org=org, window=window, exported_at=exported_at)
             for batch in batches:
                 staging.take(batch)
             staging.require_events()
@@ -98,7 +97,6 @@ class _Staging:
 
     def __init__(
         self,
-        reader: BatchReader,
         table: StagedFileWriter,
         refused: _RejectedFile,
         *,
@@ -106,12 +104,11 @@ class _Staging:
         window: ExportWindow,
         exported_at: datetime,
     ) -> None:
-        self._reader = reader
         self._table = table
         self._refused = refused
         self._window = window
-        self._org = org
-        self._exported_at = micros(exported_at)
+        self._org = pa.scalar(org, pa.string())
+        self._exported_at = pa.scalar(exported_at, ARROW_TYPES["timestamp"])
         self._event_ids = EventIds()
         self._records = self._rows = self._outside_window = self._unplaced = 0
         self._first: int | None = None
@@ -119,23 +116,18 @@ class _Staging:
         self._new_fields: set[str] = set()
         self._misfits: Counter[str] = Counter()
 
-    def take(self, raw: RawBatch) -> None:
+    def take(self, raw: RawBatch[Batch]) -> None:
         """Stage or reject each record of a batch."""
-        batch = self._reader.read(raw)
-        reasons = {place: f"This is {reason}." for place, reason in batch.refused.items()}
+        batch = raw.parsed
         if not raw.complete and any(isinstance(reason, NotJson) for reason in batch.refused.values()):
             raise LandedFileError("The last line is cut short", offset=raw.positions[0])
         starts, present = int64_values(batch.rows.column("EventStart"))
         inside = present & (starts >= micros(self._window.start)) & (starts < micros(self._window.end))
-        for row in np.flatnonzero(~inside).tolist():
-            reasons[batch.places[row]] = self._stray(present=bool(present[row]))
-        for place in sorted(reasons):
-            self._refused.add(
-                raw.texts[place],
-                position=raw.positions[place],
-                number=self._records + place + 1,
-                reason=reasons[place],
-            )
+        for place in np.flatnonzero(~inside).tolist():
+            refused = batch.refused.get(place)
+            reason = f"This is {refused}." if refused else self._stray(present=bool(present[place]))
+            position, number = raw.positions[place], self._records + place + 1
+            self._refused.add(raw.texts[place], position=position, number=number, reason=reason)
         self._records += len(raw.texts)
         if inside.any():
             self._keep(batch, starts, inside)
@@ -173,15 +165,15 @@ class _Staging:
         return f"EventStart lies outside {self._window.start:%Y-%m-%d %H:%M}Z to {self._window.end:%Y-%m-%d %H:%M}Z."
 
     def _keep(self, batch: Batch, starts: np.ndarray, inside: np.ndarray) -> None:
-        rows, digests, places = batch.rows, batch.digests, batch.places
+        rows, digests = batch.rows, batch.digests
         if not inside.all():
-            rows = rows.filter(pa.Array.from_buffers(pa.bool_(), len(inside), [None, bits(inside)]))
-            digests, places = [*compress(digests, inside)], [*compress(places, inside)]
+            rows = rows.filter(pa.array(inside))
+            digests = [*compress(digests, inside)]
             starts = starts[inside]
         ours = {
-            "OrgId": arrow_array("text", [self._org] * len(digests)),
-            "EventId": equally_long(self._event_ids.next(digests), ID_LENGTH),
-            "ExportedAt": arrow_array("timestamp", [self._exported_at] * len(digests)),
+            "OrgId": pa.repeat(self._org, len(digests)),
+            "EventId": equally_long(self._event_ids.next(digests).encode(), ID_LENGTH),
+            "ExportedAt": pa.repeat(self._exported_at, len(digests)),
         }
         for name, values in ours.items():
             rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
@@ -190,10 +182,10 @@ class _Staging:
         first, last = int(starts.min()), int(starts.max())
         self._first = first if self._first is None else min(self._first, first)
         self._last = last if self._last is None else max(self._last, last)
-        for place in batch.misfits.keys() & places:
-            self._misfits.update(batch.misfits[place])
-        for place in batch.unknown.keys() & places:
-            self._note_new_fields(batch.unknown[place])
+        for place, names in batch.misfits.items():
+            self._misfits.update(names if inside[place] else ())
+        for place, names in batch.unknown.items():
+            self._note_new_fields(names if inside[place] else ())
 
     def _note_new_fields(self, names: Sequence[str]) -> None:
         for name in names:

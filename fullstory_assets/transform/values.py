@@ -34,6 +34,11 @@ def moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
+def time_text(micros: int) -> str:
+    """Return the text, with a time zone, that `timestamp_micros` reads as this time."""
+    return moment(micros).isoformat()
+
+
 MIN_TIME = micros(datetime.min.replace(tzinfo=timezone.utc))
 _MAX_TIME = micros(datetime.max.replace(tzinfo=timezone.utc))
 
