@@ -203,9 +203,10 @@ def test_a_load_sees_the_table_only_once_it_has_its_turn(database, redshift, tmp
     ]  # fmt: skip
 
 
-def test_a_large_window_goes_in_several_files(database, redshift, tmp_path: Path, monkeypatch):
+def test_a_large_window_goes_in_several_files_of_which_a_list_is_a_copy(database, redshift, tmp_path, monkeypatch):
     monkeypatch.setattr(csv_rows, "_PART_ROWS", 10)
     monkeypatch.setattr(redshift_files, "_FILE_ROWS", 20)
+    monkeypatch.setattr(redshift_files, "_FILES_OF_A_LIST", 2)
     written: list[str] = []
     original = S3Storage.write_file
     monkeypatch.setattr(
@@ -216,10 +217,16 @@ def test_a_large_window_goes_in_several_files(database, redshift, tmp_path: Path
     assert load(database, window) == [95]
     assert len(written) == 5
     assert len({*database.rows(TABLE, "EventId")}) == 95
+    (loading,) = "\n".join(redshift.statements).split("BEGIN")[-1:]
+    assert [line.split()[0] for line in loading.splitlines() if line] == [
+        "LOCK", "RESET", "DELETE", "COPY", "COPY", "COPY", "SELECT", "COMMIT",
+    ]  # fmt: skip
 
 
-def test_a_file_that_cannot_be_sent_ends_the_load(database, s3_storage, tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize("listed", [100, 2], ids=["before all is copied", "when some is copied"])
+def test_a_file_that_cannot_be_sent_ends_the_load(database, s3_storage, tmp_path: Path, monkeypatch, listed: int):
     monkeypatch.setattr(redshift_files, "_FILE_ROWS", 1)
+    monkeypatch.setattr(redshift_files, "_FILES_OF_A_LIST", listed)
     original = S3Storage.write_file
 
     def write_file(self: S3Storage, key: str, path: Path) -> None:

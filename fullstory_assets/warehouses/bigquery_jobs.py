@@ -28,6 +28,9 @@ LABELS = {"application": "fullstory_assets"}
 REQUEST_SECONDS = 60.0
 """How long one answer is waited for."""
 
+_FIRST_LOOK_SECONDS, _LOOK_SECONDS = 0.25, 1.0
+"""After how long a load job is looked at first, and later at most."""
+
 _Job = TypeVar("_Job", bound="LoadJob | QueryJob")
 
 
@@ -99,7 +102,14 @@ class Jobs:
                 [*uris], table, job_id=job_id, job_config=config, retry=self.retry, timeout=REQUEST_SECONDS
             ),
         )
-        return self._waited(job, lambda: job.result(retry=self.retry, timeout=self.patience_seconds)).output_rows or 0
+        return self._waited(job, lambda: self._loaded(job)).output_rows or 0
+
+    def _loaded(self, job: LoadJob) -> Any:
+        from google.api_core.future.polling import DEFAULT_POLLING, PollingFuture
+
+        # Left to itself, the client looks again after up to twenty seconds.
+        often = DEFAULT_POLLING.with_delay(initial=_FIRST_LOOK_SECONDS, maximum=_LOOK_SECONDS)
+        return PollingFuture.result(job, timeout=self.patience_seconds, retry=self.retry, polling=often)
 
     @property
     def _milliseconds(self) -> int:

@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fullstory_assets.errors import WarehouseError
@@ -148,9 +149,11 @@ class RedshiftWarehouse(ModelsInRedshift):
         with self._transaction() as cursor:
             matching = self._match(cursor, table, schema) or Matching({}, ())
         with loading_files(self.storage) as files:
-            copies = self._write(files, table, schema, matching, windows)
             try:
-                counts = self._replace(files, table, matching, windows, copies)
+                with closing(self._written(files, table, schema, matching, windows)) as copies:
+                    # The lock is not held for the files of a load that is not large.
+                    begun = [*islice(copies, 1)]
+                    counts = self._replace(files, table, matching, windows, chain(begun, copies))
             except WarehouseError as error:
                 if not has_load_errors(error):
                     raise
@@ -159,10 +162,10 @@ class RedshiftWarehouse(ModelsInRedshift):
             _logger.warning("%s: values too long for their column were cut: %s.", table, cut)
         return counts
 
-    def _write(
+    def _written(
         self, files: LoadingFiles, table: str, schema: TableSchema, matching: Matching, windows: Sequence[StagedWindow]
-    ) -> list[_Copy]:
-        """Write the files of all windows: those that fill the same columns are for one COPY."""
+    ) -> Generator[_Copy, None, None]:
+        """Write the files of all windows, and yield what to copy: files that fill the same columns are for one COPY."""
         together: dict[tuple[str, ...], list[StagedRows]] = defaultdict(list)
         for staged in windows:
             names = table_columns(table, matching, staged_columns(staged.path, schema))
@@ -173,8 +176,9 @@ class RedshiftWarehouse(ModelsInRedshift):
                 if (found := matching.found.get(column.name)) and found.name in names
             }
             together[tuple(sorted(columns))] += [StagedRows(part, columns) for part in staged_parts(staged.path)]
-        copies = [_Copy(names, files.write(staged)) for names, staged in together.items()]
-        return [copy for copy in copies if copy.manifest]
+        for names, staged in together.items():
+            for manifest in files.write(staged):
+                yield _Copy(names, manifest)
 
     def _replace(
         self,
@@ -182,7 +186,7 @@ class RedshiftWarehouse(ModelsInRedshift):
         table: str,
         matching: Matching,
         windows: Sequence[StagedWindow],
-        copies: Sequence[_Copy],
+        copies: Iterable[_Copy],
     ) -> list[int]:
         target, loaded = self._target(table), LoadedWindows(self.dialect, matching, windows)
         with self._transaction() as cursor:

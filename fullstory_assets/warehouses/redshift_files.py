@@ -11,10 +11,11 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -35,9 +36,11 @@ FOLDER = "_loading"
 
 _logger = logging.getLogger(__name__)
 
-_FILE_ROWS = 1 << 16
-"""Most of one file: a large window goes in several, which Redshift reads at once, each some 15 MB when gzipped, as
+_FILE_ROWS = 1 << 15
+"""Most of one file: a large window goes in several, which Redshift reads at once, each some 8 MB when gzipped, as
 https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html wants them."""
+
+_FILES_OF_A_LIST = 8
 
 _FILES_AT_ONCE = 4
 _LEVEL = 1
@@ -71,26 +74,27 @@ class LoadingFiles:
         """Begins their keys."""
         return f"{FOLDER}/{self.name}/"
 
-    def write(self, staged: Sequence[StagedRows]) -> str:
-        """Write rows that fill the same columns, and the list that COPY takes; return where it lies.
+    def write(self, staged: Sequence[StagedRows]) -> Generator[str, None, None]:
+        """Write rows that fill the same columns, and lists that COPY takes; yield where each list lies.
 
-        Small windows share a file, and several files are made and sent at once. COPY fails when one of the files is
-        not there. An empty text for no rows.
+        Small windows share a file, and several files are made and sent at once, also while the caller copies those of
+        the list before: a list has a quarter of a million rows. COPY fails when one of the files is not there.
 
         Raises:
             StorageError: The storage or the local disk refused.
             WarehouseError: A staged file or a text in it cannot be read, or the local disk refused.
         """
         together = [(self._new_key("rows.csv.gz"), rows) for rows in _together(staged)]
-        if not together:
-            return ""
-        with reader() as connection, work_folder() as folder, ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
-            for cut in threads.map(lambda file: self._send(connection, folder, *file), together):
-                self.cut += cut
-        entries = [{"url": self.storage.uri(key), "mandatory": True} for key, _ in together]
-        key = self._new_key("manifest.json")
-        self.storage.write_bytes(key, json.dumps({"entries": entries}).encode())
-        return self.storage.uri(key)
+        with reader() as connection, work_folder() as folder, _threads() as threads:
+            sent = threads.map(lambda file: self._send(connection, folder, *file), together)
+            for first in range(0, len(together), _FILES_OF_A_LIST):
+                listed = together[first : first + _FILES_OF_A_LIST]
+                for cut in islice(sent, len(listed)):
+                    self.cut += cut
+                key = self._new_key("manifest.json")
+                entries = [{"url": self.storage.uri(key), "mandatory": True} for key, _ in listed]
+                self.storage.write_bytes(key, json.dumps({"entries": entries}).encode())
+                yield self.storage.uri(key)
 
     def remove(self) -> None:
         """Remove all of them. What cannot be removed is named in the log: the load has come to its end already."""
@@ -148,6 +152,16 @@ def _together(staged: Iterable[StagedRows]) -> Iterator[list[StagedRows]]:
         file.append(rows)
     if file:
         yield file
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Give threads that begin nothing more when the context ends."""
+    threads = ThreadPoolExecutor(_FILES_AT_ONCE)
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 @contextmanager
