@@ -10,7 +10,7 @@ up for. Without it columns have to be made of lists one by one, and all of stagi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,14 +33,14 @@ _WHOLE_SECOND, _WITH_MICROSECONDS = len("2026-01-02T04:05:06Z"), len("2026-01-02
 
 
 class NoTimes(Exception):
-    """Texts in a column of times that are none.
+    """Texts in columns of times that are none.
 
     Args:
-        places: Where they are in the column.
+        places: Their rows.
     """
 
-    def __init__(self, places: list[int]) -> None:
-        super().__init__(f"{len(places)} texts are no times")
+    def __init__(self, places: Collection[int]) -> None:
+        super().__init__(f"texts in {len(places)} rows are no times")
         self.places = places
 
 
@@ -83,21 +83,25 @@ class ColumnBuilder:
             NoTimes: It cannot read some.
         """
         columns = pa.array(rows, self._row).flatten()
+        no_times: set[int] = set()
         for place in self._times:
-            columns[place] = _times(columns[place])
+            columns[place], wrong = _times(columns[place])
+            no_times.update(wrong)
+        if no_times:
+            raise NoTimes(no_times)
         return columns
 
 
-def _times(texts: pa.StringArray) -> pa.TimestampArray:
+def _times(texts: pa.StringArray) -> tuple[pa.TimestampArray, list[int]]:
+    """Return the times that texts stand for, and where a text stands for none."""
+    wrong: list[int] = []
     micros = _times_of_one_form(texts)
     if micros is None:
         read = [None if text is None else timestamp_micros(text) for text in texts.to_pylist()]
         wrong = [place for place, time in enumerate(read) if time is None and texts[place].is_valid]
-        if wrong:
-            raise NoTimes(wrong)
         micros = np.array([time or 0 for time in read], np.int64)
     validity, _, _ = texts.buffers()
-    return pa.Array.from_buffers(ARROW_TYPES["timestamp"], len(texts), [validity, pa.py_buffer(micros)])
+    return pa.Array.from_buffers(ARROW_TYPES["timestamp"], len(texts), [validity, pa.py_buffer(micros)]), wrong
 
 
 def _times_of_one_form(texts: pa.StringArray) -> np.ndarray | None:
