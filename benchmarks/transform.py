@@ -133,10 +133,9 @@ One thread, CPU seconds, medians of {rounds} rounds, each way in a process of it
 *Inflating* is python-isal, which keeps nothing of the file. *Plain Python* is `gzip`, `json`, a dictionary lookup for
 each column and `csv`, without what staging does beside that: exact types, an `EventId` for each event, and a Parquet
 file. Imports are left aside; among them is that of pandas, which pyarrow wants wherever it is installed before it reads
-the first row: about a second, once in a process.
-Memory is the largest resident size of the whole process, of which Python with Arrow takes about 70 MB before it
-begins; what grows with the file are 16 bytes an event, for the ids. A daemon written in Go, such as hauser, does with
-24 MB.
+the first row: about a second, once in a process. Memory is the largest resident size of the whole process, of which
+Python, Arrow and pandas take about 130 MB before it begins; what grows with the file are 16 bytes an event, for the
+ids. A daemon written in Go, such as hauser, does with 24 MB.
 """
 
 
