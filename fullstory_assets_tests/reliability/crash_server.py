@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 import fullstory_assets_tests.project  # Dagster and all that a child needs is imported before it is forked
 from fullstory_assets.loading import LOAD_ROWS
@@ -150,6 +151,7 @@ def attempt(order: Order) -> None:
 
 
 def main() -> None:
+    pa.array([0])  # imports pandas
     for line in sys.stdin:
         child = os.fork()
         if not child:
