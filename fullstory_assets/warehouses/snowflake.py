@@ -6,6 +6,7 @@ How values are read is the business of `snowflake_values.py`; what Snowflake say
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -131,7 +132,10 @@ class SnowflakeWarehouse(ModelsInSnowflake):
             layouts = _layouts(name, schema, matching, windows)
             # Every statement that makes something ends a transaction, so all of them go before it
             # (https://docs.snowflake.com/en/sql-reference/transactions#ddl).
-            stage = self._put(cursor, layouts.values())
+            with ThreadPoolExecutor(1) as thread:
+                checked = thread.submit(_require_rows, windows, schema)
+                stage = self._put(cursor, layouts.values())
+                checked.result()
             self._make_lock(cursor, lock := self._target(f"{name}_LOCK"), f"Loads of {name}")
             cursor.execute("BEGIN TRANSACTION")
             cursor.execute(take_turn(lock))
@@ -224,14 +228,18 @@ class SnowflakeWarehouse(ModelsInSnowflake):
 def _layouts(
     name: str, schema: TableSchema, matching: Matching, windows: Sequence[StagedWindow]
 ) -> dict[_Layout, list[StagedWindow]]:
-    """Check every staged file; return those with rows, by the columns that they have."""
+    """Return the staged files that have rows, by their columns."""
     layouts: dict[_Layout, list[StagedWindow]] = {}
     for staged in windows:
         columns = table_columns(name, matching, staged_columns(staged.path, schema))
-        require_staged_rows(staged, schema)
         if staged.rows:
             layouts.setdefault(tuple(columns.items()), []).append(staged)
     return layouts
+
+
+def _require_rows(windows: Sequence[StagedWindow], schema: TableSchema) -> None:
+    for staged in windows:
+        require_staged_rows(staged, schema)
 
 
 def _condition(matching: Matching, *, adopts: bool = False) -> str:
