@@ -145,7 +145,7 @@ ratios tell what a load does beside the copy, on two cores that others used too:
   that it makes in the tests: they take ten times as long as the copy, and would make any load look like a ratio near 1.
 - **BigQuery**: load jobs take no part in a transaction, so rows go into a staging table first, by a job like the bare
   copy, and from there into the table by the script, where the stand-in writes all of them a second time. That is the
-  price of a window that is replaced as a whole or not at all; no load that pays it comes near 1.5.
+  price of a window that is replaced as a whole or not at all.
 - **Snowflake**: PUT, which the bare copy has behind it, takes 0.5 s beside 3 s for the copy, the count 0.1 s.
 """
 

@@ -2,9 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 from unittest import mock
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from fullstory_assets.errors import LandedFileError
 from fullstory_assets.transform import inflate
+from fullstory_assets.transform.joined import UNREAD, parse_json
 from fullstory_assets.transform.landed import LandedFile
 
 PRETTY = json.dumps([{"a": [1, {"b": "}]"}]}, {}], indent=2).encode()
@@ -76,26 +76,6 @@ BROKEN = {
 GZIPPED = gzip.compress(b'{"a":1}\n{"b":2}\n', mtime=0)
 
 
-@dataclass(frozen=True)
-class Parsed:
-    """Records as orjson reads them; None if it cannot, or for null."""
-
-    values: list[object]
-    unread: bool
-
-
-def parse(texts: Sequence[bytes]) -> Parsed:
-    values = [value_of(text) for text in texts]
-    return Parsed(values, unread=values.count(None) > texts.count(b"null"))
-
-
-def value_of(text: bytes) -> object:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
 class Record(NamedTuple):
     position: int
     data: bytes
@@ -106,7 +86,7 @@ def records_of(file: LandedFile) -> Iterator[Record]:
     """Yield the records; that orjson reads the same from each as from its value shows that the two belong together."""
     for batch in file.batches():
         for text, value, position in zip(batch.texts, batch.parsed.values, batch.positions, strict=True):
-            assert value is None or orjson.dumps(orjson.loads(text)) == orjson.dumps(value)
+            assert value is UNREAD or orjson.dumps(orjson.loads(text)) == orjson.dumps(value)
             yield Record(position, text, batch.complete)
 
 
@@ -117,7 +97,7 @@ def read(tmp_path):
     def write_and_read(content: bytes) -> list[Record]:
         path = tmp_path / "landed"
         path.write_bytes(content)
-        return list(records_of(LandedFile(path, parse)))
+        return list(records_of(LandedFile(path, parse_json)))
 
     return write_and_read
 
@@ -142,7 +122,7 @@ def data_of(records: list[Record]) -> list[bytes]:
 def test_a_batch_has_a_bounded_number_of_records(tmp_path, begin, between, end, packed):
     path, count = tmp_path / "landed", 100_000
     path.write_bytes(packed(begin + between.join([b"{}"] * count) + end))
-    sizes = [len(batch.texts) for batch in LandedFile(path, parse).batches()]
+    sizes = [len(batch.texts) for batch in LandedFile(path, parse_json).batches()]
 
     assert (sum(sizes), max(sizes) <= 20_000) == (count, True)
 
@@ -184,7 +164,7 @@ def test_an_error_quotes_nothing_of_the_file(read):
 def test_the_size_is_that_of_the_inflated_file(tmp_path):
     path = tmp_path / "landed"
     path.write_bytes(gzip.compress(b'{"a":1}\n' * 100_000))
-    file = LandedFile(path, parse)
+    file = LandedFile(path, parse_json)
 
     assert sum(1 for _ in records_of(file)) == 100_000
     assert file.size == 800_000
@@ -259,7 +239,7 @@ def test_a_huge_record_is_read_in_one_piece(read, record, form):
 def test_a_file_that_inflates_a_thousandfold_is_read_in_pieces(tmp_path):
     path = tmp_path / "landed"
     path.write_bytes(gzip.compress(b" " * 50_000_000 + b"{}\n"))
-    file = LandedFile(path, parse)
+    file = LandedFile(path, parse_json)
     with path.open("rb") as stream:
         pieces = [len(chunk) for chunk in file._chunks(stream)]
 
@@ -287,7 +267,7 @@ def test_any_array_gives_its_elements(tmp_path_factory, values, indent, ascii_on
     path = tmp_path_factory.getbasetemp() / "array"
     path.write_bytes(content if level is None else gzip.compress(content, level))
     with reading_at_once(at_once):
-        records = list(records_of(LandedFile(path, parse)))
+        records = list(records_of(LandedFile(path, parse_json)))
 
     assert [json.loads(record.data) for record in records] == values
     assert all(content[record.position :].startswith(record.data) for record in records)
@@ -302,7 +282,7 @@ def test_any_bytes_are_read_or_refused_and_none_is_lost(tmp_path_factory, conten
     path.write_bytes(content)
     try:
         with reading_at_once(at_once):
-            records = list(records_of(LandedFile(path, parse)))
+            records = list(records_of(LandedFile(path, parse_json)))
     except LandedFileError:
         return
 

@@ -21,21 +21,24 @@ from fullstory_assets.transform.buffer import Buffer, value_length
 from fullstory_assets.transform.landed import LandedFile, RawBatch
 
 _EVENT_FIELD = "eventstart"
-_UNREAD = object()
+
+UNREAD = object()
+"""Stands for the value of a record that is not JSON."""
 
 Keep = Callable[[Any], bool]
 """Whether a record is kept, by what it was parsed to; something that is no `dict` if it could not be."""
 
 
 @dataclass(frozen=True)
-class _Values:
-    """Values of records, `_UNREAD` where a text is not JSON."""
+class Values:
+    """Values of records, `UNREAD` where a text is not JSON."""
 
     values: Sequence[Any]
 
     @property
     def unread(self) -> bool:
-        return any(value is _UNREAD for value in self.values)
+        """Whether there is such a text."""
+        return any(value is UNREAD for value in self.values)
 
 
 @contextmanager
@@ -62,15 +65,15 @@ def joined_file(target: Path) -> Iterator[Callable[[Path, Keep | None], None]]:
         file.write(b"[]" if opening == b"[" else b"]")
 
 
-def _checked(part: Path) -> Iterator[RawBatch[_Values]]:
+def _checked(part: Path) -> Iterator[RawBatch[Values]]:
     """Yield the file's records; what they would do to an array is looked at, not whether each can be staged."""
     records, event_seen = 0, False
-    for batch in LandedFile(part, _parse).batches():
+    for batch in LandedFile(part, parse_json).batches():
         values = batch.parsed.values
         if batch.parsed.unread and not batch.complete:
             raise LandedFileError("The file is cut short inside its last record", offset=batch.positions[0])
         for text, value, position in zip(batch.texts, values, batch.positions, strict=True):
-            if value is _UNREAD:
+            if value is UNREAD:
                 _require_one_value(text, position)
         records += len(batch.texts)
         event_seen = event_seen or any(map(_is_event, values))
@@ -79,15 +82,16 @@ def _checked(part: Path) -> Iterator[RawBatch[_Values]]:
         raise LandedFileError(f"None of its records is an event, {records:,} in all", offset=0)
 
 
-def _parse(texts: Sequence[bytes]) -> _Values:
-    return _Values([*map(_value, texts)])
+def parse_json(texts: Sequence[bytes]) -> Values:
+    """Return the records' values, as orjson reads them."""
+    return Values([*map(_value, texts)])
 
 
 def _value(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _UNREAD
+        return UNREAD
 
 
 def _is_event(value: Any) -> bool:

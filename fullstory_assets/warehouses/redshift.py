@@ -165,7 +165,7 @@ class RedshiftWarehouse(ModelsInRedshift):
     def _written(
         self, files: LoadingFiles, table: str, schema: TableSchema, matching: Matching, windows: Sequence[StagedWindow]
     ) -> Generator[_Copy, None, None]:
-        """Write the files of all windows, and yield what to copy: files that fill the same columns are for one COPY."""
+        """Write the files of all windows, and yield what to copy: what one COPY takes fills the same columns."""
         together: dict[tuple[str, ...], list[StagedRows]] = defaultdict(list)
         for staged in windows:
             names = table_columns(table, matching, staged_columns(staged.path, schema))

@@ -41,6 +41,7 @@ _FILE_ROWS = 1 << 15
 https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html wants them."""
 
 _FILES_OF_A_LIST = 8
+"""Most of one COPY: enough for it to read several at once, and few enough for it to begin before the last is made."""
 
 _FILES_AT_ONCE = 4
 _LEVEL = 1
