@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +13,10 @@ from uuid import uuid4
 import pytest
 from google.cloud.bigquery import SchemaField, Table, TimePartitioning
 
-from fullstory_assets.errors import WarehouseError
+from fullstory_assets.errors import RowsMismatch, WarehouseError
 from fullstory_assets.schema import EVENTS, ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
+from fullstory_assets.warehouses.bigquery import FILES_SUFFIX, BigQueryWarehouse
 from fullstory_assets.warehouses.bigquery_columns import DIALECT, TYPES
 from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
 from fullstory_assets_tests.contracts.database import TABLE, NewDatabase
@@ -30,7 +31,7 @@ DIE_IN_LOAD = """
 import os, pickle, random, signal, sys, threading
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import Client
-from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
+from fullstory_assets.warehouses.bigquery import FILES_SUFFIX, BigQueryWarehouse
 
 when, url, dataset, table, schema, windows = pickle.load(sys.stdin.buffer)
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
@@ -227,5 +228,28 @@ def test_a_file_that_is_not_there_is_told(database: BigQueryDatabase, tmp_path: 
     database.warehouse().ensure_table(TABLE, EVENTS)
     warehouse = BigQueryWarehouse(database.client, database.name)
     staged = replace(stage(tmp_path, events(2)), uri=f"gs://{BUCKET}/gone.parquet")
-    with pytest.raises(WarehouseError, match=r"Not found: URI gs://events/gone\.parquet \(notFound\)\. .*again"):
+    with pytest.raises(WarehouseError, match=r"Not found: Uris gs://events/gone\.parquet \(notFound\)\. .*again"):
         warehouse.replace_windows(TABLE, EVENTS, [staged])
+
+
+@pytest.mark.parametrize("others", [[], events(1), [*events(2), *events(1, window=hour(9))], events(3)])
+def test_a_file_that_has_changed_since_it_was_looked_at_is_refused(database, tmp_path: Path, others: list):
+    assert load(database, stage(tmp_path, events(2, label="old"))) == [2]
+    looked_at, changed = stage(tmp_path, events(2)), stage(tmp_path, others)
+    (held,) = uploaded([changed])
+    warehouse = BigQueryWarehouse(database.client, database.name)
+    with pytest.raises(RowsMismatch, match=r"2 rows were expected in gs://.*found [013]\. .*Materialize staged"):
+        warehouse.replace_windows(TABLE, EVENTS, [replace(looked_at, uri=held.uri)])
+    assert database.rows(TABLE, "EventType") == [("old",), ("old",)]
+
+
+def test_an_external_table_that_a_load_leaves_expires(database: BigQueryDatabase, tmp_path: Path):
+    database.client.create_table(Table(database.path(TABLE), [SchemaField("EventType", "STRING", mode="REQUIRED")]))
+    with pytest.raises(WarehouseError):
+        load(database, stage(tmp_path, [{**events(1)[0], "EventType": None}]))
+    (left,) = [found for found in database.client.list_tables(database.name) if FILES_SUFFIX in found.table_id]
+    made = database.client.get_table(left.reference)
+    assert made.external_data_configuration
+    assert made.external_data_configuration.source_format == "PARQUET"
+    assert made.expires
+    assert timedelta(0) < made.expires - datetime.now(timezone.utc) <= timedelta(days=1)

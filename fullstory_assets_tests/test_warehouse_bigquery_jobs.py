@@ -47,7 +47,12 @@ ANSWERS: dict[str, tuple[BaseException, type[WarehouseError], str]] = {
     "no right": (said(403, "accessDenied", "Access Denied: Table"), WarehouseError, r"\(accessDenied\)\. Grant what"),
     "no dataset": (said(404, "notFound", "Not found: Dataset p:d"), WarehouseError, "Make the dataset"),
     "no table": (said(404, "notFound", "Not found: Table p:d.t"), WarehouseError, "Run it again: the table"),
-    "no file": (said(404, "notFound", "Not found: URI gs://b/x"), WarehouseError, "Materialize staged_events"),
+    "no file": (said(404, "notFound", "Not found: Files gs://b/x"), WarehouseError, "Materialize staged_events"),
+    "elsewhere": (
+        said(400, "invalid", "Cannot read and write in different locations: source: EU, destination: US"),
+        WarehouseError,
+        r"destination: US \(invalid\)\. Nothing was changed\. Make the dataset where the bucket is",
+    ),
     "too large": (said(403, "responseTooLarge", "Too large"), WarehouseError, "Load fewer windows"),
     "sandbox": (said(403, "billingNotEnabled", "DML is not allowed"), WarehouseError, "enable billing"),
     "invalid": (said(400, "invalid", "Bad character"), WarehouseError, r"Bad character \(invalid\)\. Nothing was"),
@@ -116,7 +121,7 @@ def test_types_are_named_with_what_limits_them():
 def test_rows_get_the_partition_of_their_time(length: str):
     matching = match_columns([("EventStart", "TIMESTAMP"), ("OrgId", "STRING")], EVENTS)
     target = Target("`t`", "`l`", matching, length)
-    insert = insert_staged(DIALECT, target, EVENTS, {"EventStart": ["EventStart"], "OrgId": ["OrgId"]}, "`s`")
+    insert = insert_staged(DIALECT, target, EVENTS, {"EventStart": "EventStart", "OrgId": "OrgId"}, "`s`")
     assert insert == (
         "INSERT INTO `t` (`EventStart`, `OrgId`, _PARTITIONTIME) "
         f"SELECT `EventStart`, `OrgId`, TIMESTAMP_TRUNC(`EventStart`, {length}) FROM `s`"
@@ -126,7 +131,7 @@ def test_rows_get_the_partition_of_their_time(length: str):
 def test_the_script_holds_no_value(tmp_path: Path):
     windows = [stage(tmp_path, events(2, window=hour(n)), window=hour(n), org="a'; --") for n in (1, 2)]
     matching = match_columns([("EventStart", "STRING"), ("OrgId", "STRING")], EVENTS)
-    script = replace_script(DIALECT, Target("`t`", "`l`", matching), windows, "")
+    script = replace_script(DIALECT, Target("`t`", "`l`", matching), windows, [])
     assert "'" not in script
     names = {value.name for value in parameters(windows)}
     assert all(f"@{name}" in script for name in names)

@@ -1,8 +1,12 @@
-"""Google BigQuery: load jobs read the staged Parquet from Google Cloud Storage, one script replaces the windows.
+"""Google BigQuery: one script replaces the windows, and reads the staged Parquet where it lies in Google Cloud Storage.
 
 The script is in `bigquery_script.py`; what BigQuery says, in our words, is the business of `bigquery_errors.py`.
 
-Names of jobs and staging tables are new with each call, and the same in all its tries: a try whose answer was lost is
+Load jobs take no part in transactions, statements that read external tables do
+(https://cloud.google.com/bigquery/docs/transactions, which warns only of sources that change meanwhile: a script reads
+each file once, and counts what it got).
+
+Names of jobs and external tables are new with each call, and the same in all its tries: a try whose answer was lost is
 found again, not run twice. They do not follow from the contents: BigQuery keeps the names of jobs, and contents that
 come back after others would then be taken for loaded.
 """
@@ -23,16 +27,15 @@ from fullstory_assets.schema import TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.bigquery_columns import (
     DIALECT,
-    LoadFile,
+    Layout,
     engine_type,
-    file_columns,
-    load_file,
+    layouts,
     new_field,
 )
 from fullstory_assets.warehouses.bigquery_errors import is_concurrent, is_missing_table, refusals
 from fullstory_assets.warehouses.bigquery_jobs import REQUEST_SECONDS, Jobs
 from fullstory_assets.warehouses.bigquery_models import ModelsInBigQuery, new_name
-from fullstory_assets.warehouses.bigquery_script import Target, insert_staged, parameters, replace_script
+from fullstory_assets.warehouses.bigquery_script import Target, answer, insert_staged, parameters, replace_script
 from fullstory_assets.warehouses.sql import (
     MOMENT_COLUMN,
     ORG_COLUMN,
@@ -51,12 +54,12 @@ if TYPE_CHECKING:
 LOCK_SUFFIX = "__lock"
 """What the name of a table's lock ends with."""
 
-STAGING_SUFFIX = "__staging_"
-"""What stands in the name of a staging table between the table's name and a random text."""
+FILES_SUFFIX = "__files_"
+"""What stands in the name of an external table between the table's name and a random text."""
 
 _PATIENCE_SECONDS = 600.0
 _MILLISECONDS_OF_A_DAY = 24 * 60 * 60 * 1000
-_STAGING_LIVES = timedelta(days=1)
+_FILES_LIVE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -125,13 +128,17 @@ class BigQueryWarehouse(ModelsInBigQuery):
             return []
         with refusals(self.name):
             target = self._target(table, schema)
-            files = [load_file(staged, schema) for staged in windows]
-            columns = file_columns(table, target.matching, files)
+            files = layouts(table, target.matching, windows, schema)
             name = new_name()
-            with self._staged(table, name, schema, files) as source:
-                insert = insert_staged(DIALECT, target, schema, columns, source) if source else ""
-                found = self._replace(replace_script(DIALECT, target, windows, insert), windows, name)
-        return [require_loaded_rows(table, staged, n) for staged, n in zip(windows, found, strict=True)]
+            with self._readable(table, name, files) as sources:
+                inserts = [
+                    insert_staged(DIALECT, target, schema, alike.columns, source)
+                    for alike, source in zip(files, sources, strict=True)
+                ]
+                found = self._replace(replace_script(DIALECT, target, windows, inserts), windows, name)
+        *counts, inserted = found
+        _require_inserted_rows(windows, inserted)
+        return [require_loaded_rows(table, staged, rows) for staged, rows in zip(windows, counts, strict=True)]
 
     @classmethod
     def connect(
@@ -195,39 +202,34 @@ class BigQueryWarehouse(ModelsInBigQuery):
         return Target(self._quoted(table), self._quoted(table + LOCK_SUFFIX), matching, by_ingestion)
 
     @contextmanager
-    def _staged(self, table: str, name: str, schema: TableSchema, files: Sequence[LoadFile]) -> Iterator[str]:
-        """Give the quoted name of a table that holds the rows of all files; empty when there are none."""
+    def _readable(self, table: str, name: str, files: Sequence[Layout]) -> Iterator[list[str]]:
+        """Give the quoted name of an external table for each layout, through which statements read its files."""
         from google.api_core.exceptions import GoogleAPIError
-        from google.cloud.bigquery import Table
         from requests import RequestException
 
-        filled = [file for file in files if file.staged.rows]
-        if not filled:
-            yield ""
-            return
-        columns = {each.name.lower(): each for file in filled for each in file.fields(schema)}
-        staging = Table(self._reference(f"{table}{STAGING_SUFFIX}{name}"), [*columns.values()])
-        staging.expires = datetime.now(timezone.utc) + _STAGING_LIVES
-        self.client.create_table(staging, exists_ok=True, **self._calls)
-        self._load(staging, name, schema, filled)
-        yield self._quoted(staging.table_id)
+        tables = [
+            self._external(f"{table}{FILES_SUFFIX}{name}_{number}", alike.uris) for number, alike in enumerate(files)
+        ]
+        for external in tables:
+            self.client.create_table(external, exists_ok=True, **self._calls)
+        yield [self._quoted(external.table_id) for external in tables]
         # The windows are replaced; what cannot be dropped, and what a failed load leaves, expires.
         with suppress(GoogleAPIError, RequestException):
-            self.client.delete_table(staging, not_found_ok=True, **self._calls)
+            for external in tables:
+                self.client.delete_table(external, not_found_ok=True, **self._calls)
 
-    def _load(self, staging: Table, name: str, schema: TableSchema, files: Sequence[LoadFile]) -> None:
-        # Files of one layout are one job; those of the same release have the same.
-        layouts: dict[frozenset[str], list[LoadFile]] = {}
-        for file in files:
-            layouts.setdefault(frozenset(file.columns.values()), []).append(file)
-        for number, alike in enumerate(layouts.values()):
-            uris = [file.staged.uri for file in alike]
-            loaded = self._jobs.load(uris, staging.reference, alike[0].fields(schema), f"{name}_load_{number}")
-            expected = sum(file.staged.rows for file in alike)
-            if loaded != expected:
-                raise RowsMismatch(
-                    f"{expected} rows were expected in {', '.join(uris)}; BigQuery found {loaded}.", remedy=STAGE_AGAIN
-                )
+    def _external(self, name: str, uris: Sequence[str]) -> Table:
+        from google.cloud.bigquery import ExternalConfig, Table
+
+        # Its columns are those of the files: BigQuery takes no others of Parquet
+        # (https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#ExternalDataConfiguration).
+        config = ExternalConfig("PARQUET")
+        config.autodetect = True
+        config.source_uris = [*uris]
+        external = Table(self._reference(name))
+        external.external_data_configuration = config
+        external.expires = datetime.now(timezone.utc) + _FILES_LIVE
+        return external
 
     def _replace(self, script: str, windows: Sequence[StagedWindow], name: str) -> list[int]:
         numbers, values = count(1), parameters(windows)
@@ -267,3 +269,10 @@ class BigQueryWarehouse(ModelsInBigQuery):
 
     def _quoted(self, table: str) -> str:
         return DIALECT.quoted(self.client.project, self.dataset, table)
+
+
+def _require_inserted_rows(windows: Sequence[StagedWindow], inserted: int) -> None:
+    *_, expected = answer(windows)
+    if inserted != expected:
+        uris = ", ".join(staged.uri for staged in windows if staged.rows)
+        raise RowsMismatch(f"{expected} rows were expected in {uris}; BigQuery found {inserted}.", remedy=STAGE_AGAIN)

@@ -5,7 +5,7 @@ Serves `bigquery.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fullstory_assets.schema import Column, ColumnType, TableSchema
@@ -41,49 +41,35 @@ DIALECT = Dialect(TYPES, _holds, quote="`")
 """Text columns hold everything: numbers as digits, times as `2026-01-02 04:00:00.5+00`."""
 
 
-class LoadFile(NamedTuple):
-    """A staged file with its column by the declared one."""
+class Layout(NamedTuple):
+    """Staged files with the same columns.
 
-    staged: StagedWindow
+    Args:
+        columns: Names of the files' columns, by the table's.
+        uris: Addresses of the files, as `gs://bucket/name`.
+    """
+
     columns: Mapping[str, str]
-
-    def fields(self, schema: TableSchema) -> list[SchemaField]:
-        """Return the columns that the file has, as BigQuery reads them."""
-        from google.cloud.bigquery import SchemaField
-
-        return [
-            SchemaField(self.columns[column.name], TYPES[column.type])
-            for column in schema
-            if column.name in self.columns
-        ]
+    uris: Sequence[str]
 
 
-def load_file(staged: StagedWindow, schema: TableSchema) -> LoadFile:
-    """Return a staged file after looking into it.
+def layouts(table: str, matching: Matching, windows: Iterable[StagedWindow], schema: TableSchema) -> list[Layout]:
+    """Return the staged files that have rows, by their columns, after looking into all files.
+
+    Files of the same release have the same columns.
 
     Raises:
-        RowsMismatch: It does not hold what it should.
-        SchemaConflict: It does not fit the schema.
-        WarehouseError: It cannot be read.
+        RowsMismatch: A file does not hold what it should.
+        SchemaConflict: A file does not fit the schema, or the table lacks one of its columns.
+        WarehouseError: A file cannot be read.
     """
-    columns = staged_columns(staged.path, schema)
-    require_staged_rows(staged, schema)
-    return LoadFile(staged, columns)
-
-
-def file_columns(table: str, matching: Matching, files: Iterable[LoadFile]) -> dict[str, list[str]]:
-    """Return, by the table's column, the names that files have for it.
-
-    Raises:
-        SchemaConflict: The table lacks a column.
-    """
-    columns: dict[str, list[str]] = {}
-    for file in files:
-        for name, in_file in table_columns(table, matching, file.columns).items():
-            names = columns.setdefault(name, [])
-            if in_file.lower() not in map(str.lower, names):
-                names.append(in_file)
-    return columns
+    uris: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for staged in windows:
+        columns = table_columns(table, matching, staged_columns(staged.path, schema))
+        require_staged_rows(staged, schema)
+        if staged.rows:
+            uris.setdefault((*columns.items(),), []).append(staged.uri)
+    return [Layout(dict(columns), alike) for columns, alike in uris.items()]
 
 
 def new_field(column: Column) -> SchemaField:

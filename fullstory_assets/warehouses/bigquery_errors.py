@@ -37,8 +37,14 @@ _MISSING = {
     "fullstory.yaml.",
     "Project": "Correct `project` in the section `warehouse` of fullstory.yaml.",
     "URI": STAGE_AGAIN,
+    "Uris": STAGE_AGAIN,
+    "Files": STAGE_AGAIN,
     "Table": "Run it again: the table is made by the load.",
 }
+_ELSEWHERE = "different locations"
+_ELSEWHERE_REMEDY = (
+    "Nothing was changed. Make the dataset where the bucket is; docs/bigquery.md names what goes together."
+)
 _ANY_REMEDY = "Nothing was changed. Run it again; if it happens again, please report it."
 
 
@@ -97,6 +103,8 @@ def refusal(name: str, error: BaseException) -> WarehouseError:
     if _is_unreachable(error, reason):
         return WarehouseUnreachable(f"BigQuery at {name} did not answer: {words}.")
     remedy = _missing(words) if reason == "notFound" else _REMEDIES.get(reason, "")
+    if _ELSEWHERE in words:
+        remedy = _ELSEWHERE_REMEDY
     return WarehouseError(f"BigQuery at {name} refused: {words} ({reason}).", remedy=remedy or _ANY_REMEDY)
 
 

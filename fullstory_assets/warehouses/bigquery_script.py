@@ -48,10 +48,12 @@ class Target:
     ingestion: str | None = None
 
 
-def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWindow], insert: str) -> str:
-    """Return the script that replaces the windows, and answers with the rows of each as counted before its commit.
+def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWindow], inserts: Sequence[str]) -> str:
+    """Return the script that replaces the windows.
 
-    It commits when they are those of the parameter `rows`. Otherwise it ends without COMMIT, which undoes everything
+    It answers with the rows of each window as counted before its commit, and with how many it inserted in all: a file
+    that was changed may hold rows of no window. It commits when they are those of the parameter `rows`. Otherwise it
+    ends without COMMIT, which undoes everything
     (https://cloud.google.com/bigquery/docs/transactions#transaction_scope).
 
     Two loads that find a window empty would not stand in each other's way: BigQuery ends a transaction only when
@@ -61,7 +63,7 @@ def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWin
         dialect: BigQuery's.
         target: Where to.
         windows: Which; their values are those of `parameters`.
-        insert: The statement that inserts the new rows; empty when there are none.
+        inserts: The statements that insert the new rows.
     """
     conditions = [_condition(dialect, target.matching, place) for place, _ in enumerate(windows)]
     old = [_condition(dialect, target.matching, place, adopts=it.adopts) for place, it in enumerate(windows)]
@@ -73,11 +75,12 @@ def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWin
     return "\n".join(
         (
             "DECLARE counts ARRAY<INT64>;",
+            "DECLARE inserted INT64 DEFAULT 0;",
             "BEGIN TRANSACTION;",
             f"UPDATE {target.lock} SET changed = CURRENT_TIMESTAMP() WHERE TRUE;",  # noqa: S608  (quoted names only)
             f"{delete_rows(target.name, f'{bounds} AND ({every})')};",
-            f"{insert};" if insert else "",
-            f"SET counts = (SELECT [{counts}] FROM {target.name} WHERE {bounds});",  # noqa: S608  (quoted names only)
+            *(f"{insert};\nSET inserted = inserted + @@row_count;" for insert in inserts),
+            f"SET counts = (SELECT [{counts}, inserted] FROM {target.name} WHERE {bounds});",  # noqa: S608  (quoted names only)
             "IF TO_JSON_STRING(counts) = TO_JSON_STRING(@rows) THEN",
             "  COMMIT TRANSACTION;",
             "END IF;",
@@ -86,12 +89,18 @@ def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWin
     )
 
 
+def answer(windows: Sequence[StagedWindow]) -> list[int]:
+    """Return what the script answers when all is well: the rows of each window, and of all."""
+    rows = [staged.rows for staged in windows]
+    return [*rows, sum(rows)]
+
+
 def parameters(windows: Sequence[StagedWindow]) -> list[ScalarQueryParameter | ArrayQueryParameter]:
     """Return the values of the script's parameters."""
     from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
 
     values: list[ScalarQueryParameter | ArrayQueryParameter] = [
-        ArrayQueryParameter("rows", "INT64", [staged.rows for staged in windows]),
+        ArrayQueryParameter("rows", "INT64", answer(windows)),
         ScalarQueryParameter("first_start", "TIMESTAMP", min(staged.window.start for staged in windows)),
         ScalarQueryParameter("last_end", "TIMESTAMP", max(staged.window.end for staged in windows)),
     ]
@@ -106,26 +115,25 @@ def parameters(windows: Sequence[StagedWindow]) -> list[ScalarQueryParameter | A
 
 
 def insert_staged(
-    dialect: Dialect, target: Target, schema: TableSchema, columns: Mapping[str, Sequence[str]], source: str
+    dialect: Dialect, target: Target, schema: TableSchema, columns: Mapping[str, str], source: str
 ) -> str:
-    """Return the statement that copies all rows of the staging table `source` (quoted) to the target.
+    """Return the statement that inserts all rows of the table `source` (quoted) into the target.
 
     Args:
         dialect: BigQuery's.
         target: Where to.
         schema: The declared columns.
-        columns: By the target's column, those of the staging table that hold its values: each row has them in one.
-        source: The staging table.
+        columns: Names of the source's columns, by the target's.
+        source: The table with the new rows.
     """
     types = {found.name: (found, schema.find(name)) for name, found in target.matching.found.items()}
     values: dict[str, str] = {}
     for name, staged in columns.items():
-        names = [dialect.quoted(each) for each in staged]
-        value = names[0] if len(names) == 1 else f"COALESCE({', '.join(names)})"
+        value = dialect.quoted(staged)
         found, column = types[name]
         values[dialect.quoted(name)] = _cast(value, found, column.type) if column else value
     if target.ingestion:
-        moment = dialect.quoted(columns[target.matching.found[MOMENT_COLUMN].name][0])
+        moment = dialect.quoted(columns[target.matching.found[MOMENT_COLUMN].name])
         values[INGESTION_TIME] = f"TIMESTAMP_TRUNC({moment}, {target.ingestion})"
     return insert_rows(target.name, values, source)
 

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from local_bigquery import errors  # pyright: ignore[reportMissingImports] - of the emulator's environment
 from local_bigquery.catalog import tables  # pyright: ignore[reportMissingImports]
 from local_bigquery.cli import main  # pyright: ignore[reportMissingImports]
-from local_bigquery.jobs import runner  # pyright: ignore[reportMissingImports]
+from local_bigquery.engine import database  # pyright: ignore[reportMissingImports]
+from local_bigquery.jobs import storage  # pyright: ignore[reportMissingImports]
 
 _CONFLICTS = ("Failed to commit DuckLake transaction", "Transaction conflict", "write-write conflict")
 _Result = TypeVar("_Result")
@@ -56,23 +57,33 @@ def tell_conflicts() -> None:
             setattr(module, "from_duckdb", told)  # noqa: B010 - the type checker knows no such module
 
 
-def tell_missing_files() -> None:
-    """Let a load job whose file is not there say so in BigQuery's words instead of those of DuckDB's HTTP client."""
-    load = runner.HANDLERS["load"]
+def read_external_tables() -> None:
+    """Let a table of Parquet files elsewhere be read from there; local-bigquery makes an empty table of it.
 
-    def told(cursor: object, config: Any, upload: str | None) -> object:
+    BigQuery looks at the files when such a table is made, and says which are missing.
+    """
+    create = tables.create
+
+    def created(project: str, dataset: str, table: Any, translate: Callable[..., str]) -> object:
+        external = table.externalDataConfiguration
+        if external is None:
+            return create(project, dataset, table, translate)
+        uris = external.sourceUris
+        with database.cursor() as cursor:
+            files = ", ".join(storage.literal(path) for uri in uris for path in storage.paths(cursor, uri))
+        reading = f"SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
         try:
-            return load(cursor, config, upload)
-        except errors.BigQueryError as error:
+            return create(project, dataset, table.replace(view={"query": reading}), lambda *_: reading)
+        except Exception as error:
             if "HTTP 404" not in str(error):
                 raise
-            raise errors.not_found("URI", " ".join(config.sourceUris)) from error
+            raise errors.not_found("Uris", " ".join(uris)) from error
 
-    runner.HANDLERS["load"] = told
+    tables.create = created
 
 
 if __name__ == "__main__":
+    read_external_tables()
     change_tables_in_turn()
-    tell_missing_files()
     tell_conflicts()
     sys.exit(main())
