@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -43,7 +44,9 @@ https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-fil
 _FILES_OF_A_LIST = 8
 """Most of one COPY: enough for it to read several at once, and few enough for it to begin before the last is made."""
 
-_FILES_AT_ONCE = 4
+_FILES_AT_ONCE = min(4, os.cpu_count() or 1)
+"""Each wants a core of this machine."""
+
 _LEVEL = 1
 _PIECE_BYTES = 1 << 20
 
