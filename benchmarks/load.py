@@ -152,7 +152,7 @@ ratios tell what a load does beside the copy, on two cores that others used too:
 @click.command()
 @click.option("--events", default=1_000_000, show_default=True, help="How many events are loaded.")
 @click.option("--hours", default=10, show_default=True, help="Into how many hours they are spread.")
-@click.option("--rounds", default=3, show_default=True, help="How often each way runs.")
+@click.option("--rounds", default=5, show_default=True, help="How often each way runs.")
 @click.option("--engine", "engines", type=click.Choice([*ENGINES]), multiple=True, default=[*ENGINES])
 @click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
 def main(*, events: int, hours: int, rounds: int, engines: Sequence[str], write: bool) -> None:
