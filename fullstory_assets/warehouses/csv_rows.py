@@ -5,6 +5,7 @@ DuckDB writes it, in half the time that Arrow takes, in parts, so that memory an
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +27,7 @@ PART_BYTES = 64 << 20
 """Most bytes of a part, as `StagedPart.size` counts them, unless a single group of rows has more."""
 
 _PART_ROWS = 1 << 15
+_AHEAD = 2
 
 
 class StagedPart(NamedTuple):
@@ -74,13 +76,16 @@ def staged_parts(path: Path) -> Iterator[StagedPart]:
         yield StagedPart(path, first, rows, size, texts)
 
 
-def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield the items; while the caller works on one, another thread makes the next, which closing waits for."""
+def ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield the items; while the caller works on one, another thread makes the next two, which closing waits for.
+
+    Two, since the last part of a staged file may be small: the caller is done with it before the next one is made.
+    """
     with ThreadPoolExecutor(1) as thread, suppress(StopIteration):
-        coming = thread.submit(next, items)
+        coming = deque(thread.submit(next, items) for _ in range(_AHEAD))
         while True:
-            item = coming.result()
-            coming = thread.submit(next, items)
+            item = coming.popleft().result()
+            coming.append(thread.submit(next, items))
             yield item
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.csv_rows import csv_files, one_ahead
+from fullstory_assets.warehouses.csv_rows import csv_files, ahead
 from fullstory_assets.warehouses.postgres_errors import refusal
 from fullstory_assets.warehouses.postgres_models import ModelsInPostgres
 from fullstory_assets.warehouses.sql import (
@@ -167,7 +167,7 @@ class PostgresWarehouse(ModelsInPostgres):
     ) -> None:
         """Insert the staged files' rows; `columns` are each file's by the table's."""
         # Closed before the folder goes: another thread still writes into it when a COPY is refused.
-        with work_folder() as folder, closing(one_ahead(_csv(windows, columns, folder))) as files:
+        with work_folder() as folder, closing(ahead(_csv(windows, columns, folder))) as files:
             for names, csv in files:
                 quoted = ", ".join(DIALECT.quoted(name) for name in names)
                 with csv.open("rb") as rows:
