@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.storage.work_folder import work_folder
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.csv_rows import csv_files, ahead
+from fullstory_assets.warehouses.csv_rows import ahead, csv_files
 from fullstory_assets.warehouses.postgres_errors import refusal
 from fullstory_assets.warehouses.postgres_models import ModelsInPostgres
 from fullstory_assets.warehouses.sql import (
