@@ -8,15 +8,19 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+import requests
+from google.api_core.exceptions import ServiceUnavailable
+from google.auth.exceptions import RefreshError
 from google.cloud.bigquery import SchemaField, Table, TimePartitioning
 
 from fullstory_assets.errors import RowsMismatch, WarehouseError
 from fullstory_assets.schema import EVENTS, ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.bigquery import FILES_SUFFIX, BigQueryWarehouse
+from fullstory_assets.warehouses.bigquery import FILES_PREFIX, BigQueryWarehouse
 from fullstory_assets.warehouses.bigquery_columns import DIALECT, TYPES
 from fullstory_assets_tests.bigquery_server import INSTALLED, MISSING, BigQueryServer
 from fullstory_assets_tests.contracts.database import TABLE, NewDatabase
@@ -31,7 +35,7 @@ DIE_IN_LOAD = """
 import os, pickle, random, signal, sys, threading
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import Client
-from fullstory_assets.warehouses.bigquery import FILES_SUFFIX, BigQueryWarehouse
+from fullstory_assets.warehouses.bigquery import BigQueryWarehouse
 
 when, url, dataset, table, schema, windows = pickle.load(sys.stdin.buffer)
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
@@ -228,7 +232,8 @@ def test_a_file_that_is_not_there_is_told(database: BigQueryDatabase, tmp_path: 
     database.warehouse().ensure_table(TABLE, EVENTS)
     warehouse = BigQueryWarehouse(database.client, database.name)
     staged = replace(stage(tmp_path, events(2)), uri=f"gs://{BUCKET}/gone.parquet")
-    with pytest.raises(WarehouseError, match=r"Not found: Uris gs://events/gone\.parquet \(notFound\)\. .*again"):
+    missing = r"Not found: Uris gs://events/gone\.parquet \(notFound\)\. .*Materialize staged"
+    with pytest.raises(WarehouseError, match=missing):
         warehouse.replace_windows(TABLE, EVENTS, [staged])
 
 
@@ -243,13 +248,45 @@ def test_a_file_that_has_changed_since_it_was_looked_at_is_refused(database, tmp
     assert database.rows(TABLE, "EventType") == [("old",), ("old",)]
 
 
-def test_an_external_table_that_a_load_leaves_expires(database: BigQueryDatabase, tmp_path: Path):
-    database.client.create_table(Table(database.path(TABLE), [SchemaField("EventType", "STRING", mode="REQUIRED")]))
-    with pytest.raises(WarehouseError):
-        load(database, stage(tmp_path, [{**events(1)[0], "EventType": None}]))
-    (left,) = [found for found in database.client.list_tables(database.name) if FILES_SUFFIX in found.table_id]
+@pytest.mark.parametrize("error", [RefreshError("expired"), ServiceUnavailable("later"), ConnectionError("reset")])
+def test_an_external_table_that_cannot_be_dropped_expires(database, tmp_path: Path, monkeypatch, error: Exception):
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    warehouse = database.warehouse()
+    monkeypatch.setattr(warehouse.client, "delete_table", refuse)
+    warehouse.ensure_table(TABLE, EVENTS)
+    assert warehouse.replace_windows(TABLE, EVENTS, [stage(tmp_path, events(2))]) == [2]
+    (left,) = [found for found in database.client.list_tables(database.name) if FILES_PREFIX in found.table_id]
     made = database.client.get_table(left.reference)
     assert made.external_data_configuration
     assert made.external_data_configuration.source_format == "PARQUET"
     assert made.expires
     assert timedelta(0) < made.expires - datetime.now(timezone.utc) <= timedelta(days=1)
+
+
+def test_a_refused_load_leaves_nothing(database: BigQueryDatabase, tmp_path: Path):
+    database.client.create_table(Table(database.path(TABLE), [SchemaField("EventType", "STRING", mode="REQUIRED")]))
+    with pytest.raises(WarehouseError):
+        load(database, stage(tmp_path, [{**events(1)[0], "EventType": None}]))
+    assert {found.table_id for found in database.client.list_tables(database.name)} == {TABLE, f"{TABLE}__lock"}
+
+
+@pytest.mark.parametrize("what", ["tables", "jobs"])
+def test_a_request_whose_answer_is_lost_is_not_made_twice(database, tmp_path: Path, monkeypatch, what: str):
+    warehouse, lost = database.warehouse(), list[str]()
+    warehouse.ensure_table(TABLE, EVENTS)
+    request = warehouse.client._http.request
+
+    def losing(method: str, url: str, *args: object, **options: object) -> object:
+        answer = request(method, url, *args, **options)
+        if method == "POST" and urlsplit(url).path.endswith(what) and not lost:
+            lost.append(url)
+            raise requests.ConnectionError("reset")
+        return answer
+
+    monkeypatch.setattr(warehouse.client._http, "request", losing)
+    assert warehouse.replace_windows(TABLE, EVENTS, [stage(tmp_path, events(3))]) == [3]
+    assert len(lost) == 1
+    assert len(database.rows(TABLE, "EventType")) == 3
+    assert {found.table_id for found in database.client.list_tables(database.name)} == {TABLE, f"{TABLE}__lock"}

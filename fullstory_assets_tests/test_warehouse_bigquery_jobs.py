@@ -1,9 +1,11 @@
 """What the warehouse asks of BigQuery and what it makes of the answers, without a server."""
 
+import re
 import subprocess
 import sys
 from concurrent.futures import TimeoutError as WaitedTooLong
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,7 +34,7 @@ def said(status: int, reason: str, message: str) -> exceptions.GoogleAPICallErro
 ANSWERS: dict[str, tuple[BaseException, type[WarehouseError], str]] = {
     "another transaction": (said(400, "invalidQuery", CONCURRENT), WarehouseLocked, "was busy: .*concurrent.*Run it"),
     "too often": (said(403, "rateLimitExceeded", "Exceeded rate limits"), WarehouseLocked, "was busy: Exceeded rate"),
-    "quota": (said(403, "quotaExceeded", "Quota exceeded: load jobs"), WarehouseLocked, "fill up again within a day"),
+    "quota": (said(403, "quotaExceeded", "Quota exceeded"), WarehouseLocked, "fill up again within a day"),
     "backend": (said(503, "backendError", "Try again"), WarehouseUnreachable, "did not answer: Try again"),
     "cancelled": (said(499, "stopped", "Job was cancelled"), WarehouseUnreachable, "did not answer: Job was"),
     "no reason": (exceptions.BadGateway("<html>"), WarehouseUnreachable, "did not answer"),
@@ -139,6 +141,17 @@ def test_the_script_holds_no_value(tmp_path: Path):
     assert "@org_2" not in script
 
 
+def test_no_variable_stands_where_a_column_of_the_table_may_have_its_name(tmp_path: Path):
+    matching = match_columns([("EventStart", "TIMESTAMP"), ("OrgId", "STRING")], EVENTS)
+    insert = insert_staged(DIALECT, Target("`t`", "`l`", matching), EVENTS, {"OrgId": "OrgId"}, "`s`")
+    script = replace_script(DIALECT, Target("`t`", "`l`", matching), [stage(tmp_path, events(2))], [insert])
+    over_the_table = [line for line in script.splitlines() if "`t`" in line]
+    assert len(over_the_table) == 3
+    for line in over_the_table:
+        query = line.removeprefix("SET counts = ARRAY_CONCAT(").removesuffix(", [inserted]);")
+        assert not re.search(r"\b(counts|inserted)\b", query)
+
+
 class Answers:
     """Stands in for Google's client: begins a job that another try has begun, and forgets to end it."""
 
@@ -152,8 +165,11 @@ class Answers:
         raise exceptions.Conflict("Already Exists: Job")
 
     def get_job(self, job_id: str, **options: Any) -> Any:
-        self.asked.append(f"find {job_id}")
+        self.asked.append(f"find {job_id} in {options['location']}")
         return self
+
+    def get_dataset(self, dataset: str, **options: Any) -> Any:
+        return SimpleNamespace(location=f"the region of {dataset}")
 
     def result(self, **options: Any) -> Any:
         self.asked.append(f"wait {options['timeout']:g} s")
@@ -167,8 +183,8 @@ class Answers:
 def test_a_job_is_begun_once_waited_for_within_bounds_and_cancelled():
     client: Any = Answers()
     with pytest.raises(WaitedTooLong):
-        Jobs(client, 9).query("SELECT 1", "name")
-    assert client.asked == ["begin name", "find name", "wait 9 s", "cancel"]
+        Jobs(client, "p.d", 9).query("SELECT 1", "name")
+    assert client.asked == ["begin name", "find name in the region of p.d", "wait 9 s", "cancel"]
     assert client.config.job_timeout_ms == "9000"
     assert client.config.labels == {"application": "fullstory_assets"}
     assert [(each.key, each.value) for each in client.config.connection_properties] == [("time_zone", "UTC")]
@@ -178,7 +194,7 @@ def test_a_job_that_has_ended_is_not_cancelled():
     client: Any = Answers()
     client.state = "DONE"
     with pytest.raises(WaitedTooLong):
-        Jobs(client, 9).query("SELECT 1", "name")
+        Jobs(client, "p.d", 9).query("SELECT 1", "name")
     assert "cancel" not in client.asked
 
 

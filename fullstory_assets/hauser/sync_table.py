@@ -148,7 +148,7 @@ class _BigQueryTables:
         from fullstory_assets.warehouses.bigquery_jobs import Jobs
 
         self._warehouse = warehouse
-        self._jobs = Jobs(warehouse.client, warehouse.patience_seconds)
+        self._jobs = Jobs(warehouse.client, warehouse.name, warehouse.patience_seconds)
 
     def columns(self, table: str) -> set[str]:
         from google.api_core.exceptions import NotFound

@@ -3,8 +3,8 @@
 The script is in `bigquery_script.py`; what BigQuery says, in our words, is the business of `bigquery_errors.py`.
 
 Load jobs take no part in transactions, statements that read external tables do
-(https://cloud.google.com/bigquery/docs/transactions, which warns only of sources that change meanwhile: a script reads
-each file once, and counts what it got).
+(https://cloud.google.com/bigquery/docs/transactions). Google warns of files that change meanwhile: the script compares
+how many rows it got of them, no more.
 
 Names of jobs and external tables are new with each call, and the same in all its tries: a try whose answer was lost is
 found again, not run twice. They do not follow from the contents: BigQuery keeps the names of jobs, and contents that
@@ -32,7 +32,7 @@ from fullstory_assets.warehouses.bigquery_columns import (
     layouts,
     new_field,
 )
-from fullstory_assets.warehouses.bigquery_errors import is_concurrent, is_missing_table, refusals
+from fullstory_assets.warehouses.bigquery_errors import is_concurrent, is_missing_table, refusals, refused
 from fullstory_assets.warehouses.bigquery_jobs import REQUEST_SECONDS, Jobs
 from fullstory_assets.warehouses.bigquery_models import ModelsInBigQuery, new_name
 from fullstory_assets.warehouses.bigquery_script import Target, answer, insert_staged, parameters, replace_script
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 LOCK_SUFFIX = "__lock"
 """What the name of a table's lock ends with."""
 
-FILES_SUFFIX = "__files_"
-"""What stands in the name of an external table between the table's name and a random text."""
+FILES_PREFIX = "_files_"
+"""Begins the name of an external table: before the table's, so that queries of `fullstory_*` do not meet it."""
 
 _PATIENCE_SECONDS = 600.0
 _MILLISECONDS_OF_A_DAY = 24 * 60 * 60 * 1000
@@ -160,7 +160,7 @@ class BigQueryWarehouse(ModelsInBigQuery):
 
     @property
     def _jobs(self) -> Jobs:
-        return Jobs(self.client, self.patience_seconds)
+        return Jobs(self.client, self.name, self.patience_seconds)
 
     @property
     def _calls(self) -> dict[str, Any]:
@@ -204,19 +204,17 @@ class BigQueryWarehouse(ModelsInBigQuery):
     @contextmanager
     def _readable(self, table: str, name: str, files: Sequence[Layout]) -> Iterator[list[str]]:
         """Give the quoted name of an external table for each layout, through which statements read its files."""
-        from google.api_core.exceptions import GoogleAPIError
-        from requests import RequestException
-
-        tables = [
-            self._external(f"{table}{FILES_SUFFIX}{name}_{number}", alike.uris) for number, alike in enumerate(files)
-        ]
-        for external in tables:
-            self.client.create_table(external, exists_ok=True, **self._calls)
-        yield [self._quoted(external.table_id) for external in tables]
-        # The windows are replaced; what cannot be dropped, and what a failed load leaves, expires.
-        with suppress(GoogleAPIError, RequestException):
+        tables = [self._external(f"{FILES_PREFIX}{table}_{name}_{n}", alike.uris) for n, alike in enumerate(files)]
+        try:
             for external in tables:
-                self.client.delete_table(external, not_found_ok=True, **self._calls)
+                self.client.create_table(external, exists_ok=True, **self._calls)
+            yield [self._quoted(external.table_id) for external in tables]
+        finally:
+            for external in tables:
+                # By now the windows are replaced or not. Asked once: a table that cannot be dropped expires.
+                with suppress(*refused()):
+                    once = self._jobs.retry.with_timeout(0)
+                    self.client.delete_table(external, not_found_ok=True, retry=once, timeout=REQUEST_SECONDS)
 
     def _external(self, name: str, uris: Sequence[str]) -> Table:
         from google.cloud.bigquery import ExternalConfig, Table

@@ -58,15 +58,20 @@ def refusals(name: str) -> Iterator[None]:
     Raises:
         WarehouseError: With the words of whoever refused and the next step, without a value of a row.
     """
+    try:
+        yield
+    except refused() as error:
+        # Not as a cause: BigQuery's text may hold a value of a row, which no log should show.
+        raise refusal(name, error) from None
+
+
+def refused() -> tuple[type[Exception], ...]:
+    """Return the errors of BigQuery, its client, the credentials and the network."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from requests import RequestException
 
-    try:
-        yield
-    except (GoogleAPIError, GoogleAuthError, RequestException, ConnectionError, WaitedTooLong) as error:
-        # Not as a cause: BigQuery's text may hold a value of a row, which no log should show.
-        raise refusal(name, error) from None
+    return GoogleAPIError, GoogleAuthError, RequestException, ConnectionError, WaitedTooLong
 
 
 def is_concurrent(error: BaseException) -> bool:

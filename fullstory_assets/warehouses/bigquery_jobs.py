@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fullstory_assets.warehouses.bigquery_errors import refused
+
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.cloud.bigquery import (
@@ -32,10 +34,12 @@ class Jobs:
 
     Args:
         client: Google's.
+        dataset: Name of a dataset of the location where jobs run, after that of its project.
         patience_seconds: How long a job may take, and a request be repeated.
     """
 
     client: Client
+    dataset: str
     patience_seconds: float
 
     @property
@@ -81,18 +85,18 @@ class Jobs:
             return begin()
         except Conflict:
             # An earlier try had arrived, and its answer was lost.
-            found: Any = self.client.get_job(job_id, retry=self.retry, timeout=REQUEST_SECONDS)
+            calls = {"retry": self.retry, "timeout": REQUEST_SECONDS}
+            # In a single region a job is not found without (https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/get).
+            location = self.client.get_dataset(self.dataset, **calls).location
+            found: Any = self.client.get_job(job_id, location=location, **calls)
             return found
 
     def _waited(self, job: QueryJob, wait: Callable[[], Any]) -> Any:
-        from google.api_core.exceptions import GoogleAPIError
-        from requests import RequestException
-
         try:
             return wait()
         except BaseException:
             if job.state != "DONE":
                 # Whoever waited is told why; `job_timeout_ms` ends the job that cannot be reached.
-                with suppress(GoogleAPIError, RequestException):
+                with suppress(*refused()):
                     job.cancel(retry=None, timeout=REQUEST_SECONDS)
             raise

@@ -80,7 +80,9 @@ def replace_script(dialect: Dialect, target: Target, windows: Sequence[StagedWin
             f"UPDATE {target.lock} SET changed = CURRENT_TIMESTAMP() WHERE TRUE;",  # noqa: S608  (quoted names only)
             f"{delete_rows(target.name, f'{bounds} AND ({every})')};",
             *(f"{insert};\nSET inserted = inserted + @@row_count;" for insert in inserts),
-            f"SET counts = (SELECT [{counts}, inserted] FROM {target.name} WHERE {bounds});",  # noqa: S608  (quoted names only)
+            # Not within the query: there a column of the table that is called `inserted` goes before the variable
+            # (https://cloud.google.com/bigquery/docs/multi-statement-queries#reference_a_user-created_variable).
+            f"SET counts = ARRAY_CONCAT((SELECT [{counts}] FROM {target.name} WHERE {bounds}), [inserted]);",  # noqa: S608  (quoted names only)
             "IF TO_JSON_STRING(counts) = TO_JSON_STRING(@rows) THEN",
             "  COMMIT TRANSACTION;",
             "END IF;",

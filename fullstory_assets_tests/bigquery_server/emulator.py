@@ -60,7 +60,8 @@ def tell_conflicts() -> None:
 def read_external_tables() -> None:
     """Let a table of Parquet files elsewhere be read from there; local-bigquery makes an empty table of it.
 
-    BigQuery looks at the files when such a table is made, and says which are missing.
+    The files are looked at when it is made. One that has other columns when it is read is refused, where BigQuery may
+    find nothing in a column.
     """
     create = tables.create
 
