@@ -13,7 +13,7 @@ come back after others would then be taken for loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta, timezone
@@ -27,9 +27,7 @@ from fullstory_assets.schema import TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
 from fullstory_assets.warehouses.bigquery_columns import (
     DIALECT,
-    Layout,
     engine_type,
-    layouts,
     new_field,
 )
 from fullstory_assets.warehouses.bigquery_errors import is_concurrent, is_missing_table, refusals, refused
@@ -45,7 +43,7 @@ from fullstory_assets.warehouses.sql import (
     require_loaded_rows,
     require_types,
 )
-from fullstory_assets.warehouses.staged_file import STAGE_AGAIN
+from fullstory_assets.warehouses.staged_file import STAGE_AGAIN, by_layout, require_staged_rows
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, Table, TableReference
@@ -128,12 +126,14 @@ class BigQueryWarehouse(ModelsInBigQuery):
             return []
         with refusals(self.name):
             target = self._target(table, schema)
-            files = layouts(table, target.matching, windows, schema)
+            files = by_layout(table, target.matching, windows, schema)
+            for staged in windows:
+                require_staged_rows(staged, schema)
             name = new_name()
-            with self._readable(table, name, files) as sources:
+            with self._readable(table, name, files.values()) as sources:
                 inserts = [
-                    insert_staged(DIALECT, target, schema, alike.columns, source)
-                    for alike, source in zip(files, sources, strict=True)
+                    insert_staged(DIALECT, target, schema, dict(columns), source)
+                    for columns, source in zip(files, sources, strict=True)
                 ]
                 found = self._replace(replace_script(DIALECT, target, windows, inserts), windows, name)
         *counts, inserted = found
@@ -202,9 +202,12 @@ class BigQueryWarehouse(ModelsInBigQuery):
         return Target(self._quoted(table), self._quoted(table + LOCK_SUFFIX), matching, by_ingestion)
 
     @contextmanager
-    def _readable(self, table: str, name: str, files: Sequence[Layout]) -> Iterator[list[str]]:
-        """Give the quoted name of an external table for each layout, through which statements read its files."""
-        tables = [self._external(f"{FILES_PREFIX}{table}_{name}_{n}", alike.uris) for n, alike in enumerate(files)]
+    def _readable(self, table: str, name: str, files: Iterable[Sequence[StagedWindow]]) -> Iterator[list[str]]:
+        """Give the quoted name of an external table for the files of each layout: statements read them through it."""
+        tables = [
+            self._external(f"{FILES_PREFIX}{table}_{name}_{number}", [staged.uri for staged in alike])
+            for number, alike in enumerate(files)
+        ]
         try:
             for external in tables:
                 self.client.create_table(external, exists_ok=True, **self._calls)

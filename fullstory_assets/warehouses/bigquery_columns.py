@@ -1,17 +1,14 @@
-"""How BigQuery's columns and those of staged files stand to the declared ones.
+"""How BigQuery's columns stand to the declared ones.
 
 Serves `bigquery.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from fullstory_assets.schema import Column, ColumnType, TableSchema
-from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.sql import INT64_DIGITS, Dialect, Matching, digits_before_point, table_columns
-from fullstory_assets.warehouses.staged_file import require_staged_rows, staged_columns
+from fullstory_assets.schema import Column, ColumnType
+from fullstory_assets.warehouses.sql import INT64_DIGITS, Dialect, digits_before_point
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import SchemaField
@@ -39,37 +36,6 @@ def _holds(engine_type: str, column_type: ColumnType) -> bool:
 
 DIALECT = Dialect(TYPES, _holds, quote="`")
 """Text columns hold everything: numbers as digits, times as `2026-01-02 04:00:00.5+00`."""
-
-
-class Layout(NamedTuple):
-    """Staged files with the same columns.
-
-    Args:
-        columns: Names of the files' columns, by the table's.
-        uris: Addresses of the files, as `gs://bucket/name`.
-    """
-
-    columns: Mapping[str, str]
-    uris: Sequence[str]
-
-
-def layouts(table: str, matching: Matching, windows: Iterable[StagedWindow], schema: TableSchema) -> list[Layout]:
-    """Return the staged files that have rows, by their columns, after looking into all files.
-
-    Files of the same release have the same columns.
-
-    Raises:
-        RowsMismatch: A file does not hold what it should.
-        SchemaConflict: A file does not fit the schema, or the table lacks one of its columns.
-        WarehouseError: A file cannot be read.
-    """
-    uris: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for staged in windows:
-        columns = table_columns(table, matching, staged_columns(staged.path, schema))
-        require_staged_rows(staged, schema)
-        if staged.rows:
-            uris.setdefault((*columns.items(),), []).append(staged.uri)
-    return [Layout(dict(columns), alike) for columns, alike in uris.items()]
 
 
 def new_field(column: Column) -> SchemaField:

@@ -30,20 +30,16 @@ from fullstory_assets.warehouses.sql import (
     require_disjoint,
     require_loaded_rows,
     require_types,
-    table_columns,
     window_condition,
     window_values,
 )
-from fullstory_assets.warehouses.staged_file import require_staged_rows, staged_columns
+from fullstory_assets.warehouses.staged_file import Layout, by_layout, require_staged_rows
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
 _PATIENCE_SECONDS = 600
-
-_Layout = tuple[tuple[str, str], ...]
-"""The staged file's column by the table's: files that have it in common are copied together."""
 
 
 def connection_options() -> dict[str, Any]:
@@ -129,7 +125,7 @@ class SnowflakeWarehouse(ModelsInSnowflake):
         with self._session() as cursor:
             name = self._find(cursor, table) or table.upper()
             matching = self._match(cursor, name, schema)
-            layouts = _layouts(name, schema, matching, windows)
+            layouts = by_layout(name, matching, windows, schema)
             # Every statement that makes something ends a transaction, so all of them go before it
             # (https://docs.snowflake.com/en/sql-reference/transactions#ddl).
             with ThreadPoolExecutor(1) as thread:
@@ -188,7 +184,7 @@ class SnowflakeWarehouse(ModelsInSnowflake):
         anywhere = " OR ".join(f"({_condition(matching, adopts=staged.adopts)})" for staged in windows)
         cursor.execute(delete_rows(self._target(name), anywhere), _values(windows))
 
-    def _copy(self, name: str, schema: TableSchema, matching: Matching, layout: _Layout, source: str) -> str:
+    def _copy(self, name: str, schema: TableSchema, matching: Matching, layout: Layout, source: str) -> str:
         columns = dict(layout)
         types = {column.name: column.type for column in matching.found.values()}
         names = ", ".join(map(DIALECT.quoted, columns))
@@ -223,18 +219,6 @@ class SnowflakeWarehouse(ModelsInSnowflake):
         except Error as error:
             # Not as a cause: Snowflake's text may hold a value of a row, which no log should show.
             raise refusal(self.name, error) from None
-
-
-def _layouts(
-    name: str, schema: TableSchema, matching: Matching, windows: Sequence[StagedWindow]
-) -> dict[_Layout, list[StagedWindow]]:
-    """Return the staged files that have rows, by their columns."""
-    layouts: dict[_Layout, list[StagedWindow]] = {}
-    for staged in windows:
-        columns = table_columns(name, matching, staged_columns(staged.path, schema))
-        if staged.rows:
-            layouts.setdefault(tuple(columns.items()), []).append(staged)
-    return layouts
 
 
 def _require_rows(windows: Sequence[StagedWindow], schema: TableSchema) -> None:

@@ -6,6 +6,7 @@ file is loaded. Whether the rows belong to the window is counted by an engine th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING
 from fullstory_assets.errors import RowsMismatch, SchemaConflict, WarehouseError
 from fullstory_assets.schema import ColumnType, TableSchema
 from fullstory_assets.warehouses.base import StagedWindow
-from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, match_columns
+from fullstory_assets.warehouses.sql import MOMENT_COLUMN, ORG_COLUMN, Matching, match_columns, table_columns
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
+
+Layout = tuple[tuple[str, str], ...]
+"""The staged file's column by the table's: files that have it in common are read together."""
 
 STAGE_AGAIN = "Nothing was changed. Materialize staged_events of this window again."
 """Remedy for a staged file that cannot be loaded."""
@@ -58,6 +62,23 @@ def staged_columns(path: Path, schema: TableSchema) -> dict[str, str]:
     if wrong:
         raise SchemaConflict(f"The staged file {path.name} does not fit: {'; '.join(wrong)}.", remedy=STAGE_AGAIN)
     return {name: match.name for name, match in matching.found.items()}
+
+
+def by_layout(
+    table: str, matching: Matching, windows: Iterable[StagedWindow], schema: TableSchema
+) -> dict[Layout, list[StagedWindow]]:
+    """Return the staged files that have rows, by their layout; files of the same release have the same.
+
+    Raises:
+        SchemaConflict: A file does not fit the schema, or the table lacks one of its columns.
+        WarehouseError: A file cannot be read.
+    """
+    found: dict[Layout, list[StagedWindow]] = {}
+    for staged in windows:
+        columns = table_columns(table, matching, staged_columns(staged.path, schema))
+        if staged.rows:
+            found.setdefault((*columns.items(),), []).append(staged)
+    return found
 
 
 def require_staged_rows(staged: StagedWindow, schema: TableSchema) -> None:
